@@ -1,0 +1,87 @@
+# idemstore: idempotency, dedupe, cache and rate limits inside PostgreSQL
+#
+#	make && make install && make installcheck	as any extension
+#	make deps		install what is missing, through apt
+#	make quickstart		build, install, show it at work
+#	make test		every suite, in a throw-away cluster
+#	make test-assert	the same with the extension's assertions on
+#	make check-arch		the rules on the code itself
+#	make format		indent the C code
+#	make bench		timings, no pass or fail
+#
+# Another PostgreSQL: make PG_CONFIG=/path/to/pg_config
+
+EXTENSION = idemstore
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" idemstore.control)
+MODULE_big = idemstore
+OBJS := $(patsubst %.c,%.o,src/idemstore.c $(sort $(wildcard src/*/*.c)))
+PG_CPPFLAGS = -I$(srcdir)/src $(if $(ASSERT),-DUSE_ASSERT_CHECKING)
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
+
+# The install script: later fragments use what earlier ones create.
+SQL_FRAGMENTS = $(addprefix src/sql/,schema.sql idempotency.sql expiry.sql privileges.sql)
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+
+# Every test in sql/ stands on its own, but setup goes first if it exists.
+REGRESS_NAMES := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS := $(filter setup,$(REGRESS_NAMES)) $(filter-out setup,$(REGRESS_NAMES))
+REGRESS_OPTS = --load-extension=$(EXTENSION)
+ISOLATION := $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation --load-extension=$(EXTENSION)
+TAP_TESTS = 1
+PROVE_TESTS = $(sort $(wildcard test/tap/*.pl))
+
+EXTRA_CLEAN = build.flags
+
+PG_CONFIG ?= $(or $(shell command -v pg_config 2>/dev/null),$(wildcard /usr/lib/postgresql/15/bin/pg_config),pg_config)
+PGXS := $(shell '$(PG_CONFIG)' --pgxs 2>/dev/null)
+
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+
+# PGXS tracks neither headers nor flags: an object depends on all of both.
+$(OBJS) $(OBJS:.o=.bc): build.flags $(wildcard src/*.h src/*/*.h)
+
+build.flags: force
+	@echo '$(VERSION) $(CC) $(CFLAGS) $(CPPFLAGS)' | cmp -s - $@ || \
+		echo '$(VERSION) $(CC) $(CFLAGS) $(CPPFLAGS)' >$@
+
+$(DATA_built): $(SQL_FRAGMENTS) Makefile idemstore.control
+	cat $(SQL_FRAGMENTS) >$@
+
+check-arch: all
+	prove test/arch/check.pl test/arch/selftest.pl
+else
+# "make deps" and what begins with it must work before PostgreSQL is there.
+all install installcheck clean check-arch:
+	@echo "no server headers found through PG_CONFIG=$(PG_CONFIG): run make deps" >&2; exit 1
+endif
+
+deps:
+	@PG_CONFIG='$(PG_CONFIG)' test/deps
+
+# Each step is a make of its own: only after deps can this file include PGXS.
+test: deps
+	+$(MAKE) --no-print-directory install
+	PG_CONFIG='$(PG_CONFIG)' test/run
+
+test-assert: deps
+	+$(MAKE) --no-print-directory install ASSERT=1
+	+status=0; PG_CONFIG='$(PG_CONFIG)' test/run || status=$$?; \
+		$(MAKE) --no-print-directory install && exit $$status
+
+quickstart: deps
+	+$(MAKE) --no-print-directory install
+	PG_CONFIG='$(PG_CONFIG)' test/throwaway examples/quickstart/run
+
+bench: deps
+	+$(MAKE) --no-print-directory install
+	PG_CONFIG='$(PG_CONFIG)' test/throwaway bench/run
+
+format:
+	test/arch/format
+
+force:
+
+.PHONY: deps test test-assert quickstart bench check-arch format force
+.DELETE_ON_ERROR:

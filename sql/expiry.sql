@@ -1,0 +1,85 @@
+-- expired = absent everywhere, purged or not; and what expire removes
+SET timezone = 'UTC';
+SET idemstore.test_clock = '2026-01-01 00:00:00+00';
+
+SELECT outcome FROM idemstore.start_processing('p', 'fp', ttl => '10 s');
+SELECT outcome FROM idemstore.start_processing('c', 'fp', ttl => '10 s');
+SELECT idemstore.complete('c', 200);
+SELECT outcome FROM idemstore.start_processing('f', 'fp', ttl => '10 s');
+SELECT idemstore.fail('f');
+SELECT fence, lease_expires_at = expires_at AS lease_is_cut FROM idemstore.get('p');
+
+-- the last instant at which it is live, and the first at which it is not
+SET idemstore.test_clock = '2026-01-01 00:00:09.999999+00';
+SELECT outcome FROM idemstore.start_processing('p', 'other');
+SELECT status FROM idemstore.get('c');
+SET idemstore.test_clock = '2026-01-01 00:00:10+00';
+SELECT idemstore.get('p') IS NULL AS p, idemstore.get('c') IS NULL AS c, idemstore.get('f') IS NULL AS f;
+SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('c', 'fp');
+SELECT idemstore.wait('p', '1 h') IS NULL AS wait;
+SELECT idemstore.complete('p', 200);
+SELECT idemstore.complete('c', 200);
+SELECT idemstore.fail('p');
+SELECT idemstore.extend_lease('p', 1);
+SELECT idemstore.release('p'), idemstore.release('c');
+SELECT count(*) AS still_there FROM idemstore.idempotency_records;
+
+-- a start takes an expired row: a new record, with a greater fence
+SELECT outcome, attempt, conflicting_key FROM idemstore.start_processing('c', 'other', unique_fingerprint => true);
+SELECT fingerprint, status, attempt, created_at, completed_at, response_status FROM idemstore.get('c');
+SELECT outcome, conflicting_key FROM idemstore.start_processing('x', 'fp', unique_fingerprint => true);
+
+-- ttl <= 0: expired at once, blocks nobody
+SELECT outcome, attempt FROM idemstore.start_processing('zero', ttl => '0');
+SELECT outcome, attempt FROM idemstore.start_processing('zero', ttl => '-1 day');
+SELECT idemstore.get('zero') IS NULL AS absent;
+SELECT idemstore.complete('zero', 200);
+SELECT outcome FROM idemstore.start_processing('zero');
+SELECT outcome FROM idemstore.start_processing('zero', ttl => '0');
+SELECT idemstore.complete('zero', 200, ttl => '0');
+SELECT idemstore.get('zero') IS NULL AS absent;
+
+-- expire removes exactly what is expired
+SELECT * FROM idemstore.expire();
+SELECT key, status FROM idemstore.idempotency_records ORDER BY key;
+SELECT * FROM idemstore.expire();
+
+-- in batches, and more than ten expired rows change nothing
+TRUNCATE idemstore.idempotency_records;
+SELECT count(*) FROM generate_series(1, 25) AS i, idemstore.start_processing('n' || i, 'fp', ttl => '1 s');
+SELECT outcome FROM idemstore.start_processing('live', 'fp');
+SET idemstore.test_clock = '2026-01-01 00:00:11+00';
+SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('n1', 'fp');
+SELECT outcome, conflicting_key FROM idemstore.start_processing('n1', 'fp', unique_fingerprint => true);
+SELECT outcome FROM idemstore.start_processing('n2', 'other');
+SELECT removed FROM idemstore.expire(10);
+SELECT removed FROM idemstore.expire(10);
+SELECT removed FROM idemstore.expire(10);
+SELECT key FROM idemstore.idempotency_records ORDER BY key;
+
+-- the earliest to expire go first
+SELECT outcome FROM idemstore.start_processing('later', ttl => '2 s');
+SELECT outcome FROM idemstore.start_processing('sooner', ttl => '1 s');
+SET idemstore.test_clock = '2026-01-01 00:01:00+00';
+SELECT removed FROM idemstore.expire(1);
+SELECT key FROM idemstore.idempotency_records WHERE key LIKE '%er' ORDER BY key;
+
+-- expire_all: batch by batch, each committed; a limit of no time is one batch
+TRUNCATE idemstore.idempotency_records;
+SELECT count(*) FROM generate_series(1, 25) AS i, idemstore.start_processing('n' || i, ttl => '1 s');
+SET idemstore.test_clock = '2026-01-01 00:02:00+00';
+CALL idemstore.expire_all(10, '0');
+SELECT count(*) FROM idemstore.idempotency_records;
+CALL idemstore.expire_all(10);
+SELECT count(*) FROM idemstore.idempotency_records;
+CALL idemstore.expire_all();
+-- it commits, so not inside a transaction
+SELECT count(*) FROM generate_series(1, 25) AS i, idemstore.start_processing('n' || i, ttl => '1 s');
+SET idemstore.test_clock = '2026-01-01 00:03:00+00';
+BEGIN;
+CALL idemstore.expire_all(10);
+ROLLBACK;
+DO $$ BEGIN CALL idemstore.expire_all(10); END $$;
+SELECT count(*) FROM idemstore.idempotency_records;
+
+TRUNCATE idemstore.idempotency_records;

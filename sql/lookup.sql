@@ -1,0 +1,86 @@
+-- get, lookup and wait: what they return, and that they write nothing
+SET timezone = 'UTC';
+SET idemstore.test_clock = '2026-01-01 00:00:00+00';
+
+SELECT idemstore.get('absent') IS NULL AS by_value;
+SELECT key, status FROM idemstore.get('absent');
+SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('absent', 'absent');
+
+SELECT outcome FROM idemstore.start_processing('old', 'fp');
+SET idemstore.test_clock = '2026-01-01 00:00:01+00';
+SELECT outcome FROM idemstore.start_processing('new', 'fp');
+SELECT outcome FROM idemstore.start_processing('elsewhere', 'fp', scope => 's');
+SELECT outcome FROM idemstore.start_processing('brief', 'fp', ttl => '1 s');
+SELECT outcome FROM idemstore.start_processing('bare');
+
+-- by key and by fingerprint: the own key wins, else the newest
+SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('old', 'fp');
+SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('absent', 'fp');
+SET idemstore.test_clock = '2026-01-01 00:00:02+00';
+SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('absent', 'fp');
+SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('brief', 'fp');
+SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('bare', 'fp');
+SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('bare');
+SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('old', 'other');
+SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('elsewhere', 'fp', 's');
+SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('old', 'fp', 's');
+
+-- wait: the final record, NULL when there is none, an error at the timeout
+SELECT idemstore.wait('absent') IS NULL AS absent;
+SELECT idemstore.complete('old', 200, response_body => 'done');
+SELECT status, response_status, convert_from(response_body, 'UTF8') AS body FROM idemstore.wait('old');
+SELECT idemstore.fail('new', '"why"');
+SELECT status, error FROM idemstore.wait('new', '1 h');
+SELECT idemstore.wait('bare', '0');
+SELECT idemstore.wait('bare', '10 ms');
+SET idemstore.default_wait = '10 ms';
+SELECT idemstore.wait('bare');
+-- the end of a lease does not end it, the end of the record does
+SET idemstore.test_clock = '2026-01-01 00:10:00+00';
+SELECT idemstore.wait('bare', '10 ms');
+SET idemstore.test_clock = '2026-01-02 00:10:00+00';
+SELECT idemstore.wait('bare', '10 ms') IS NULL AS expired;
+SET idemstore.test_clock = '2026-01-01 00:10:00+00';
+-- nobody waits for himself
+BEGIN;
+SELECT outcome FROM idemstore.start_processing('mine');
+SELECT idemstore.wait('mine', '1 h');
+ROLLBACK;
+BEGIN;
+SELECT outcome FROM idemstore.start_processing('mine');
+SELECT outcome FROM idemstore.start_processing('mine', wait => '1 h');
+SELECT idemstore.fail('mine', '1', retryable => true);
+SELECT outcome, attempt FROM idemstore.start_processing('mine', wait => '1 h');
+ROLLBACK;
+
+-- read-only: reading works, writing is refused
+BEGIN READ ONLY;
+SELECT status FROM idemstore.get('old');
+SELECT (by_key).status FROM idemstore.lookup('old');
+SELECT status FROM idemstore.wait('old');
+SELECT idemstore.start_processing('ro');
+ROLLBACK;
+SET default_transaction_read_only = on;
+SELECT idemstore.complete('bare', 200);
+SELECT idemstore.fail('bare');
+SELECT idemstore.release('bare');
+SELECT idemstore.extend_lease('bare', 1);
+SELECT idemstore.expire();
+CALL idemstore.expire_all();
+RESET default_transaction_read_only;
+
+-- nothing of this takes a transaction id
+BEGIN;
+SELECT outcome FROM idemstore.start_processing('old');
+SELECT outcome FROM idemstore.start_processing('bare', takeover => false);
+SELECT outcome FROM idemstore.start_processing('old', 'fp');
+SELECT outcome FROM idemstore.start_processing('old', 'other');
+SELECT idemstore.complete('old', 200, response_body => 'done');
+SELECT (by_key).key FROM idemstore.lookup('old', 'fp');
+SELECT status FROM idemstore.get('old');
+SELECT status FROM idemstore.wait('old');
+SELECT idemstore.release('absent');
+SELECT pg_current_xact_id_if_assigned() IS NULL AS no_transaction_id;
+ROLLBACK;
+
+TRUNCATE idemstore.idempotency_records;

@@ -1,0 +1,164 @@
+/*
+ * args.c
+ *		Decoding and checking the arguments of SQL-callable functions.
+ *
+ * Direct access to the tables makes these checks the only ones: a value that
+ * passes here is stored as it is.  No message carries a body.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "api/args.h"
+#include "pg/clock.h"
+#include "pg/errors.h"
+#include "pg/guc.h"
+
+static void require_not_null(PG_FUNCTION_ARGS, int arg, const char *name);
+static text *required_name(PG_FUNCTION_ARGS, int arg, const char *name,
+						   int max_size);
+
+void
+idem_args_require_writable(const char *function)
+{
+	PreventCommandDuringRecovery(function);
+	if (XactReadOnly)
+		PreventCommandIfReadOnly(function);
+	PreventCommandIfParallelMode(function);
+}
+
+text *
+idem_args_key(PG_FUNCTION_ARGS, int arg)
+{
+	text	   *key = required_name(fcinfo, arg, "key", IDEM_MAX_KEY_SIZE);
+
+	if (VARSIZE_ANY_EXHDR(key) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key must not be empty")));
+	return key;
+}
+
+text *
+idem_args_scope(PG_FUNCTION_ARGS, int arg)
+{
+	return required_name(fcinfo, arg, "scope", IDEM_MAX_SCOPE_SIZE);
+}
+
+static text *
+required_name(PG_FUNCTION_ARGS, int arg, const char *name, int max_size)
+{
+	require_not_null(fcinfo, arg, name);
+	return idem_args_optional_name(fcinfo, arg, name, max_size);
+}
+
+static void
+require_not_null(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+}
+
+text *
+idem_args_optional_name(PG_FUNCTION_ARGS, int arg, const char *name, int max_size)
+{
+	text	   *value;
+
+	if (PG_ARGISNULL(arg))
+		return NULL;
+	value = PG_GETARG_TEXT_PP(arg);
+	if (VARSIZE_ANY_EXHDR(value) > max_size)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s is too long", name),
+				 errdetail("It has %d bytes; at most %d are allowed.",
+						   (int) VARSIZE_ANY_EXHDR(value), max_size),
+				 errhint("Pass a hash of it, such as encode(sha256(...), 'hex').")));
+	return value;
+}
+
+struct varlena *
+idem_args_optional_body(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	Size		size;
+
+	if (PG_ARGISNULL(arg))
+		return NULL;
+	size = toast_raw_datum_size(PG_GETARG_DATUM(arg)) - VARHDRSZ;
+	if (size > (Size) idem_guc_max_body_size * 1024)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_TOO_LARGE),
+				 errmsg("%s is too large", name),
+				 errdetail("It has %zu bytes; at most %d kB are allowed.",
+						   size, idem_guc_max_body_size),
+				 errhint("Store it elsewhere and keep its address, or raise idemstore.max_body_size.")));
+	return PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(arg));
+}
+
+bool
+idem_args_bool(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	require_not_null(fcinfo, arg, name);
+	return PG_GETARG_BOOL(arg);
+}
+
+int32
+idem_args_positive_int(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	require_not_null(fcinfo, arg, name);
+	if (PG_GETARG_INT32(arg) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be greater than zero", name),
+				 errdetail("It is %d.", PG_GETARG_INT32(arg))));
+	return PG_GETARG_INT32(arg);
+}
+
+const Interval *
+idem_args_optional_duration(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	const Interval *value;
+
+	if (PG_ARGISNULL(arg))
+		return NULL;
+	value = PG_GETARG_INTERVAL_P(arg);
+	if (!idem_clock_is_bounded(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be at most ten years", name)));
+	return value;
+}
+
+const Interval *
+idem_args_optional_period(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	const Interval *value = idem_args_optional_duration(fcinfo, arg, name);
+
+	if (value != NULL && idem_args_period_us(value) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be negative", name)));
+	return value;
+}
+
+int64
+idem_args_period_us(const Interval *period)
+{
+	TimestampTz now = idem_clock_now();
+
+	return idem_clock_add(now, period) - now;
+}
+
+Interval
+idem_args_or_seconds(const Interval *given, int seconds)
+{
+	Interval	setting = {.time = seconds * USECS_PER_SEC};
+
+	return given != NULL ? *given : setting;
+}

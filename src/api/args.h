@@ -1,0 +1,52 @@
+/*
+ * args.h
+ *		Decoding and checking the arguments of SQL-callable functions.
+ *
+ * All raise 22004 for a NULL that is not allowed, 22023 for a bad value and
+ * 54000 for a name that is too long.  The number of an argument counts from 0.
+ */
+#ifndef IDEM_API_ARGS_H
+#define IDEM_API_ARGS_H
+
+#include "fmgr.h"
+#include "datatype/timestamp.h"
+
+/* the longest names, in bytes */
+#define IDEM_MAX_KEY_SIZE			1024
+#define IDEM_MAX_SCOPE_SIZE			255
+#define IDEM_MAX_FINGERPRINT_SIZE	1024
+#define IDEM_MAX_OWNER_SIZE			255
+
+/* Refuse to write where PostgreSQL would: 25006, or 25000 in parallel mode. */
+extern void idem_args_require_writable(const char *function);
+
+extern text *idem_args_key(PG_FUNCTION_ARGS, int arg);
+extern text *idem_args_scope(PG_FUNCTION_ARGS, int arg);
+
+/* NULL for an SQL NULL */
+extern text *idem_args_optional_name(PG_FUNCTION_ARGS, int arg, const char *name,
+									 int max_size);
+
+/* bounded by idemstore.max_body_size (ID413); NULL for an SQL NULL */
+extern struct varlena *idem_args_optional_body(PG_FUNCTION_ARGS, int arg,
+											   const char *name);
+
+extern bool idem_args_bool(PG_FUNCTION_ARGS, int arg, const char *name);
+extern int32 idem_args_positive_int(PG_FUNCTION_ARGS, int arg, const char *name);
+
+/*
+ * A bounded interval; NULL for an SQL NULL.  A duration may be negative (a
+ * ttl), a period may not.
+ */
+extern const Interval *idem_args_optional_duration(PG_FUNCTION_ARGS, int arg,
+												   const char *name);
+extern const Interval *idem_args_optional_period(PG_FUNCTION_ARGS, int arg,
+												 const char *name);
+
+/* how long from now the period is */
+extern int64 idem_args_period_us(const Interval *period);
+
+/* the argument, or the setting in seconds when it is NULL */
+extern Interval idem_args_or_seconds(const Interval *given, int seconds);
+
+#endif							/* IDEM_API_ARGS_H */

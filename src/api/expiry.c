@@ -1,0 +1,95 @@
+/*
+ * expiry.c
+ *		The SQL functions that remove what has expired.
+ *
+ * expire() runs as the extension's owner.  expire_all() commits, so it can be
+ * neither SECURITY DEFINER nor SET anything: it touches no table and only
+ * calls expire().
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+#include "api/args.h"
+#include "engine/expiry.h"
+#include "pg/clock.h"
+
+PG_FUNCTION_INFO_V1(idemstore_expire);
+PG_FUNCTION_INFO_V1(idemstore_expire_all);
+
+static void put_report(const char *relation, int64 removed, void *arg);
+static bool expire_batch(int32 batch_size);
+static bool is_past(int64 deadline_us);
+
+Datum
+idemstore_expire(PG_FUNCTION_ARGS)
+{
+	int32		max_rows = idem_args_positive_int(fcinfo, 0, "max_rows");
+
+	idem_args_require_writable("expire()");
+	InitMaterializedSRF(fcinfo, 0);
+	idem_expiry_run(max_rows, put_report, fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
+static void
+put_report(const char *relation, int64 removed, void *arg)
+{
+	ReturnSetInfo *result = arg;
+	Datum		values[] = {CStringGetTextDatum(relation), Int64GetDatum(removed)};
+	bool		isnull[] = {false, false};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+}
+
+Datum
+idemstore_expire_all(PG_FUNCTION_ARGS)
+{
+	int32		batch_size = idem_args_positive_int(fcinfo, 0, "batch_size");
+	const Interval *limit = idem_args_optional_period(fcinfo, 1, "max_duration");
+	CallContext *context = (CallContext *) fcinfo->context;
+	bool		is_atomic = context == NULL || !IsA(context, CallContext) || context->atomic;
+	int64		deadline_us = PG_INT64_MAX;
+
+	idem_args_require_writable("expire_all()");
+	if (limit != NULL)
+		deadline_us = idem_clock_monotonic_us() + idem_args_period_us(limit);
+	SPI_connect_ext(is_atomic ? 0 : SPI_OPT_NONATOMIC);
+	while (expire_batch(batch_size) && !is_past(deadline_us))
+	{
+		CHECK_FOR_INTERRUPTS();
+		SPI_commit();
+	}
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* is there more? */
+static bool
+expire_batch(int32 batch_size)
+{
+	Oid			types[] = {INT4OID};
+	Datum		values[] = {Int32GetDatum(batch_size)};
+	bool		isnull;
+	int			status;
+
+	status = SPI_execute_with_args("SELECT pg_catalog.bool_or(removed OPERATOR(pg_catalog.>=) $1)"
+								   " FROM idemstore.expire($1)",
+								   lengthof(types), types, values, NULL, false, 1);
+	if (status != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not call expire(): %s", SPI_result_code_string(status));
+	return DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+									  1, &isnull));
+}
+
+static bool
+is_past(int64 deadline_us)
+{
+	return idem_clock_monotonic_us() >= deadline_us;
+}

@@ -1,0 +1,61 @@
+/*
+ * expiry.c
+ *		Removing what has expired, one statement a relation.
+ *
+ * A row is locked before it is removed, and locked rows are skipped: whoever
+ * holds a lock on an expired row is reclaiming it.  After the lock the
+ * condition is checked again on the newest version, which is what FOR UPDATE
+ * does.
+ *
+ * A table that expires registers itself by its line in the list.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "engine/expiry.h"
+#include "pg/clock.h"
+#include "pg/errors.h"
+
+/* $1 is the present instant, $2 the most rows to remove */
+typedef struct ExpirySource
+{
+	const char *relation;
+	const char *remove;
+} ExpirySource;
+
+static const ExpirySource sources[] = {
+	{"idempotency_records",
+		"DELETE FROM idemstore.idempotency_records WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+		" SELECT ctid FROM idemstore.idempotency_records"
+		" WHERE expires_at OPERATOR(pg_catalog.<=) $1"
+		" AND (lease_expires_at IS NULL OR lease_expires_at OPERATOR(pg_catalog.<=) $1)"
+	" ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))"},
+};
+
+void
+idem_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
+{
+	Oid			types[] = {TIMESTAMPTZOID, INT4OID};
+	int			i;
+
+	SPI_connect();
+	for (i = 0; i < lengthof(sources); i++)
+	{
+		Datum		values[] = {TimestampTzGetDatum(idem_clock_now()),
+		Int32GetDatum(max_rows)};
+		int			status;
+
+		CHECK_FOR_INTERRUPTS();
+		status = SPI_execute_with_args(sources[i].remove, lengthof(types), types,
+									   values, NULL, false, 0);
+		if (status != SPI_OK_DELETE)
+			elog(ERROR, "could not expire \"%s\": %s", sources[i].relation,
+				 SPI_result_code_string(status));
+		report(sources[i].relation, SPI_processed, arg);
+	}
+	SPI_finish();
+}

@@ -1,0 +1,41 @@
+/*
+ * idemstore.c
+ *		Idempotency, dedupe, cache and rate limits inside PostgreSQL.
+ *
+ * The words, each with one meaning in SQL, C and documentation:
+ *
+ * key			names one request or piece of work, chosen by the caller
+ * scope		a namespace of keys: a tenant, an endpoint; '' by default
+ * fingerprint	a hash of the request's content: same key, other fingerprint
+ *				is another request under a used key
+ * record		the row of a key: who works on it, and then its response
+ * claim		the right to do the work of a key, given to one caller at a time
+ * owner		who holds the claim
+ * fence		the number of a claim; it grows with every claim of a key, and a
+ *				call with a stale one changes nothing
+ * lease		how long a claim is held; afterwards it may be taken over
+ * attempt		which claim of the record this is, from 1
+ * waiter		a session that sleeps until a record changes
+ * live			a record is live exactly while now < expires_at; an expired one
+ *				is absent for every function
+ * final		complete, or failed for good; a final record never changes
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "engine/wait.h"
+#include "pg/guc.h"
+#include "store/table.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	idem_guc_init();
+	idem_store_table_init();
+	idem_wait_init();
+}

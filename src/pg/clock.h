@@ -1,0 +1,28 @@
+/*
+ * clock.h
+ *		The clock that leases and expiry follow, and the one that waits follow.
+ */
+#ifndef IDEM_CLOCK_H
+#define IDEM_CLOCK_H
+
+#include "datatype/timestamp.h"
+
+/* "now" for lease, ttl and fence: the server's clock, or idemstore.test_clock */
+extern TimestampTz idem_clock_now(void);
+
+/* now as microseconds since 1970, the unit of fences */
+extern int64 idem_clock_unix_us(TimestampTz now);
+
+/*
+ * instant + span, months and days by the calendar.  The span must have passed
+ * idem_clock_is_bounded.
+ */
+extern TimestampTz idem_clock_add(TimestampTz instant, const Interval *span);
+
+/* is the span finite and at most ten years, forwards or backwards? */
+extern bool idem_clock_is_bounded(const Interval *span);
+
+/* microseconds on a clock that never steps, for the timeouts of waits */
+extern int64 idem_clock_monotonic_us(void);
+
+#endif							/* IDEM_CLOCK_H */

@@ -1,0 +1,150 @@
+/*
+ * compat.h
+ *		Every difference between PostgreSQL versions, in one place.
+ *
+ * The rest of the code is written for one PostgreSQL and calls idem_compat_*
+ * where versions differ; no other file tests PG_VERSION_NUM.
+ */
+#ifndef IDEM_COMPAT_H
+#define IDEM_COMPAT_H
+
+#include "access/genam.h"
+#include "access/tableam.h"
+#include "executor/executor.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "utils/datetime.h"
+#include "utils/guc.h"
+#include "utils/relcache.h"
+#include "utils/wait_event.h"
+#if PG_VERSION_NUM < 170000
+#include "storage/backendid.h"
+#include "storage/sinvaladt.h"
+#endif
+
+/* what an update left to do for the indexes */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes IdemIndexUpdate;
+#define idem_compat_index_update_is_needed(u)	((u) != TU_None)
+#else
+typedef bool IdemIndexUpdate;
+#define idem_compat_index_update_is_needed(u)	(u)
+#endif
+
+static inline List *
+idem_compat_update_index_tuples(ResultRelInfo *rri, TupleTableSlot *slot,
+								EState *estate, IdemIndexUpdate update)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecInsertIndexTuples(rri, slot, estate, true, false, NULL, NIL,
+								 update == TU_Summarizing);
+#else
+	return ExecInsertIndexTuples(rri, slot, estate, true, false, NULL, NIL);
+#endif
+}
+
+/* the index entries of a speculative insertion, arbiter decides on conflict */
+static inline List *
+idem_compat_insert_index_tuples(ResultRelInfo *rri, TupleTableSlot *slot,
+								EState *estate, bool *conflict, List *arbiter)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecInsertIndexTuples(rri, slot, estate, false, true, conflict,
+								 arbiter, false);
+#else
+	return ExecInsertIndexTuples(rri, slot, estate, false, true, conflict,
+								 arbiter);
+#endif
+}
+
+static inline IndexScanDesc
+idem_compat_index_beginscan(Relation rel, Relation index, Snapshot snapshot,
+							int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(rel, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(rel, index, snapshot, nkeys, 0);
+#endif
+}
+
+static inline Oid
+idem_compat_primary_key_index(Relation rel)
+{
+#if PG_VERSION_NUM >= 180000
+	return RelationGetPrimaryKeyIndex(rel, false);
+#else
+	return RelationGetPrimaryKeyIndex(rel);
+#endif
+}
+
+/* the process behind a lock holder, or NULL if it is gone or a prepared transaction */
+static inline PGPROC *
+idem_compat_lock_holder(VirtualTransactionId vxid)
+{
+#if PG_VERSION_NUM >= 170000
+	if (vxid.procNumber == INVALID_PROC_NUMBER)
+		return NULL;
+	return GetPGProcByNumber(vxid.procNumber);
+#else
+	if (vxid.backendId == InvalidBackendId)
+		return NULL;
+	return BackendIdGetProc(vxid.backendId);
+#endif
+}
+
+static inline int
+idem_compat_proc_number(PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return GetNumberFromPGProc(proc);
+#else
+	return proc->pgprocno;
+#endif
+}
+
+/* what pg_stat_activity shows for a session that sleeps on its latch */
+static inline uint32
+idem_compat_wait_event(void)
+{
+#if PG_VERSION_NUM >= 170000
+	static uint32 wait_event = 0;
+
+	if (wait_event == 0)
+		wait_event = WaitEventExtensionNew("IdemstoreWait");
+	return wait_event;
+#else
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
+static inline int
+idem_compat_decode_datetime(char **field, int *ftype, int nfields, int *dtype,
+							struct pg_tm *tm, fsec_t *fsec, int *tz)
+{
+#if PG_VERSION_NUM >= 160000
+	DateTimeErrorExtra extra;
+
+	return DecodeDateTime(field, ftype, nfields, dtype, tm, fsec, tz, &extra);
+#else
+	return DecodeDateTime(field, ftype, nfields, dtype, tm, fsec, tz);
+#endif
+}
+
+/* memory for the "extra" of a setting, NULL when there is none */
+#if PG_VERSION_NUM >= 160000
+#define idem_compat_guc_malloc(size)	guc_malloc(LOG, size)
+#define idem_compat_guc_free(ptr)		guc_free(ptr)
+#else
+#define idem_compat_guc_malloc(size)	malloc(size)
+#define idem_compat_guc_free(ptr)		free(ptr)
+#endif
+
+/* only 17 and later have infinite intervals */
+#if PG_VERSION_NUM >= 170000
+#define idem_compat_interval_is_infinite(span)	INTERVAL_NOT_FINITE(span)
+#else
+#define idem_compat_interval_is_infinite(span)	false
+#endif
+
+#endif							/* IDEM_COMPAT_H */

@@ -1,0 +1,137 @@
+/*
+ * guc.c
+ *		The settings of idemstore.
+ *
+ * A check hook must not raise: it also runs when the configuration file is
+ * read again, where an ERROR would take the server down.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "utils/datetime.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "pg/compat.h"
+#include "pg/guc.h"
+
+#define TEN_YEARS_IN_SECONDS	(3653 * 86400)
+
+int			idem_guc_default_ttl;
+int			idem_guc_default_lease;
+int			idem_guc_default_wait;
+int			idem_guc_max_body_size;
+const TimestampTz *idem_guc_test_clock;
+
+static char *test_clock_text;
+
+static bool check_test_clock(char **newval, void **extra, GucSource source);
+static bool parse_timestamp(char *text, TimestampTz *result);
+static bool is_relative(char **field, int nfields);
+static void assign_test_clock(const char *newval, void *extra);
+
+void
+idem_guc_init(void)
+{
+	DefineCustomIntVariable("idemstore.default_ttl",
+							"How long a record lives when the call names no ttl.",
+							NULL,
+							&idem_guc_default_ttl,
+							86400, 1, TEN_YEARS_IN_SECONDS,
+							PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("idemstore.default_lease",
+							"How long a claim is held when the call names no lease.",
+							"When the lease is over, the next caller takes the key over.",
+							&idem_guc_default_lease,
+							300, 1, TEN_YEARS_IN_SECONDS,
+							PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("idemstore.default_wait",
+							"How long wait() waits when the call names no timeout.",
+							NULL,
+							&idem_guc_default_wait,
+							30000, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("idemstore.max_body_size",
+							"The largest body, header, error or context that a record takes.",
+							NULL,
+							&idem_guc_max_body_size,
+							64 * 1024, 1, 512 * 1024,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomStringVariable("idemstore.test_clock",
+							   "Holds the clock of idemstore still at this instant, for tests.",
+							   "Empty means the server's clock.",
+							   &test_clock_text,
+							   "",
+							   PGC_SUSET, GUC_NOT_IN_SAMPLE,
+							   check_test_clock, assign_test_clock, NULL);
+	MarkGUCPrefixReserved("idemstore");
+}
+
+static bool
+check_test_clock(char **newval, void **extra, GucSource source)
+{
+	TimestampTz *instant;
+
+	if (**newval == '\0')
+		return true;
+
+	instant = idem_compat_guc_malloc(sizeof(TimestampTz));
+	if (instant == NULL)
+		return false;
+	if (!parse_timestamp(*newval, instant))
+	{
+		idem_compat_guc_free(instant);
+		GUC_check_errdetail("The value must be a timestamp with time zone, or empty.");
+		return false;
+	}
+	*extra = instant;
+	return true;
+}
+
+static bool
+parse_timestamp(char *text, TimestampTz *result)
+{
+	char		workbuf[MAXDATELEN + MAXDATEFIELDS];
+	char	   *field[MAXDATEFIELDS];
+	int			ftype[MAXDATEFIELDS];
+	int			nfields;
+	int			dtype;
+	int			tz;
+	fsec_t		fsec;
+	struct pg_tm tm;
+
+	if (ParseDateTime(text, workbuf, sizeof(workbuf),
+					  field, ftype, MAXDATEFIELDS, &nfields) != 0)
+		return false;
+	if (is_relative(field, nfields))
+		return false;
+	if (idem_compat_decode_datetime(field, ftype, nfields, &dtype, &tm, &fsec, &tz) != 0)
+		return false;
+	return dtype == DTK_DATE && tm2timestamp(&tm, fsec, &tz, result) == 0;
+}
+
+/* a text that is read again, in a parallel worker say, must mean the same */
+static bool
+is_relative(char **field, int nfields)
+{
+	static const char *const words[] = {"now", "today", "tomorrow", "yesterday"};
+	int			i;
+	int			j;
+
+	for (i = 0; i < nfields; i++)
+	{
+		for (j = 0; j < lengthof(words); j++)
+		{
+			if (pg_strcasecmp(field[i], words[j]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+assign_test_clock(const char *newval, void *extra)
+{
+	idem_guc_test_clock = extra;
+}

@@ -1,0 +1,20 @@
+/*
+ * guc.h
+ *		The settings of idemstore.
+ */
+#ifndef IDEM_GUC_H
+#define IDEM_GUC_H
+
+#include "datatype/timestamp.h"
+
+extern int	idem_guc_default_ttl;	/* seconds */
+extern int	idem_guc_default_lease; /* seconds */
+extern int	idem_guc_default_wait;	/* milliseconds */
+extern int	idem_guc_max_body_size; /* kilobytes */
+
+/* idemstore.test_clock as a timestamp, or NULL when the setting is empty */
+extern const TimestampTz *idem_guc_test_clock;
+
+extern void idem_guc_init(void);
+
+#endif							/* IDEM_GUC_H */

@@ -1,0 +1,21 @@
+-- Expiry
+
+CREATE FUNCTION idemstore.expire(
+	max_rows integer DEFAULT 10000,
+	OUT relation text,
+	OUT removed bigint
+) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'idemstore_expire';
+COMMENT ON FUNCTION idemstore.expire(integer) IS
+	'Remove at most max_rows expired rows of every table; one row of result a table. Rows that others have locked are skipped. Space only: an expired row is absent for every function anyway. Errors: 22004, 22023, 25006.';
+
+CREATE PROCEDURE idemstore.expire_all(
+	batch_size integer DEFAULT 10000,
+	max_duration interval DEFAULT NULL
+)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'idemstore_expire_all';
+COMMENT ON PROCEDURE idemstore.expire_all(integer, interval) IS
+	'Call expire(batch_size) and commit, until nothing expired is left or max_duration is over (NULL: no limit). Cannot run inside a transaction block. Errors: 22004, 22023, 25006, 2D000.';

@@ -1,0 +1,208 @@
+-- Idempotency records
+
+CREATE TABLE idemstore.idempotency_records (
+	key text COLLATE "C" NOT NULL,
+	scope text COLLATE "C" NOT NULL,
+	fingerprint text COLLATE "C",
+	status text COLLATE "C" NOT NULL,
+	fence bigint NOT NULL,
+	attempt integer NOT NULL,
+	owner text COLLATE "C",
+	lease_expires_at timestamp with time zone,
+	expires_at timestamp with time zone NOT NULL,
+	created_at timestamp with time zone NOT NULL,
+	completed_at timestamp with time zone,
+	response_status integer,
+	response_headers json,
+	response_body bytea,
+	error json,
+	context json,
+	recovery_point text COLLATE "C",
+	checkpoint json,
+	CONSTRAINT idempotency_records_pkey PRIMARY KEY (key, scope)
+) WITH (
+	-- room on the page for the response, so that complete() stays HOT
+	fillfactor = 60,
+	autovacuum_vacuum_scale_factor = 0.02,
+	autovacuum_vacuum_insert_scale_factor = 0.05,
+	autovacuum_analyze_scale_factor = 0.05
+);
+
+-- What a dirty read decides on must stand in the row itself.
+ALTER TABLE idemstore.idempotency_records
+	ALTER COLUMN key SET STORAGE MAIN,
+	ALTER COLUMN scope SET STORAGE MAIN,
+	ALTER COLUMN fingerprint SET STORAGE MAIN,
+	ALTER COLUMN status SET STORAGE MAIN,
+	ALTER COLUMN owner SET STORAGE MAIN;
+
+CREATE INDEX idempotency_records_fingerprint_idx
+	ON idemstore.idempotency_records (scope, fingerprint);
+CREATE INDEX idempotency_records_expires_at_idx
+	ON idemstore.idempotency_records (expires_at);
+
+SELECT pg_catalog.pg_extension_config_dump('idemstore.idempotency_records', '');
+
+COMMENT ON TABLE idemstore.idempotency_records IS
+	'One row per key and scope; readable by SQL, written by the functions of the extension only. A row is live exactly while now < expires_at.';
+COMMENT ON COLUMN idemstore.idempotency_records.key IS 'names one request within its scope, 1 to 1024 bytes';
+COMMENT ON COLUMN idemstore.idempotency_records.scope IS 'namespace of keys, 0 to 255 bytes';
+COMMENT ON COLUMN idemstore.idempotency_records.fingerprint IS 'hash of the request''s content, at most 1024 bytes, or NULL';
+COMMENT ON COLUMN idemstore.idempotency_records.status IS 'processing, complete or failed';
+COMMENT ON COLUMN idemstore.idempotency_records.fence IS 'number of the claim; grows with every claim of the key';
+COMMENT ON COLUMN idemstore.idempotency_records.attempt IS 'which claim of this record, from 1';
+COMMENT ON COLUMN idemstore.idempotency_records.owner IS 'who holds the claim, as the caller named himself, or NULL';
+COMMENT ON COLUMN idemstore.idempotency_records.lease_expires_at IS 'until when the claim is held; NULL when no claim is: final, or failed retryably';
+COMMENT ON COLUMN idemstore.idempotency_records.expires_at IS 'from when on the row counts as absent';
+COMMENT ON COLUMN idemstore.idempotency_records.created_at IS 'when the key was first claimed';
+COMMENT ON COLUMN idemstore.idempotency_records.completed_at IS 'when the record became final, or NULL';
+COMMENT ON COLUMN idemstore.idempotency_records.response_status IS 'HTTP status or any number of the caller''s, or NULL';
+COMMENT ON COLUMN idemstore.idempotency_records.response_headers IS 'JSON text exactly as it was given, or NULL';
+COMMENT ON COLUMN idemstore.idempotency_records.response_body IS 'body byte for byte, or NULL';
+COMMENT ON COLUMN idemstore.idempotency_records.error IS 'what fail() was given, or NULL';
+COMMENT ON COLUMN idemstore.idempotency_records.context IS 'what start_processing() was given, or NULL';
+COMMENT ON COLUMN idemstore.idempotency_records.recovery_point IS 'name of the last checkpoint, or NULL';
+COMMENT ON COLUMN idemstore.idempotency_records.checkpoint IS 'state at the last checkpoint, or NULL';
+
+CREATE TYPE idemstore.idempotency_record AS (
+	key text,
+	scope text,
+	fingerprint text,
+	status text,
+	fence bigint,
+	attempt integer,
+	owner text,
+	lease_expires_at timestamp with time zone,
+	expires_at timestamp with time zone,
+	created_at timestamp with time zone,
+	completed_at timestamp with time zone,
+	response_status integer,
+	response_headers json,
+	response_body bytea,
+	error json,
+	context json,
+	recovery_point text,
+	checkpoint json
+);
+COMMENT ON TYPE idemstore.idempotency_record IS
+	'A record as get(), lookup() and wait() return it: the columns of idempotency_records in their order.';
+
+CREATE TYPE idemstore.idempotency_verdict AS (
+	outcome text,
+	fence bigint,
+	attempt integer,
+	retry_after interval,
+	conflicting_key text,
+	response_status integer,
+	response_headers json,
+	response_body bytea,
+	error json,
+	recovery_point text,
+	checkpoint json
+);
+COMMENT ON TYPE idemstore.idempotency_verdict IS
+	'What start_processing() decided. outcome: started (fence, attempt, recovery_point, checkpoint), replay (response_status, response_headers, response_body), failed (error and response), in_progress (retry_after), mismatch, abandoned (as started, of the attempt whose lease is over), duplicate (conflicting_key). All other columns are NULL.';
+
+CREATE TYPE idemstore.idempotency_match AS (
+	by_key idemstore.idempotency_record,
+	by_fingerprint idemstore.idempotency_record
+);
+COMMENT ON TYPE idemstore.idempotency_match IS
+	'What lookup() found: the record of the key, and a record with the fingerprint.';
+
+CREATE FUNCTION idemstore.start_processing(
+	key text,
+	fingerprint text DEFAULT NULL,
+	ttl interval DEFAULT NULL,
+	scope text DEFAULT '',
+	lease interval DEFAULT NULL,
+	wait interval DEFAULT '0',
+	owner text DEFAULT NULL,
+	takeover boolean DEFAULT true,
+	unique_fingerprint boolean DEFAULT false,
+	context json DEFAULT NULL
+) RETURNS idemstore.idempotency_verdict
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_start_processing';
+COMMENT ON FUNCTION idemstore.start_processing(text, text, interval, text, interval, interval, text, boolean, boolean, json) IS
+	'Claim a key, or say why not: exactly one of any number of callers gets outcome started, in one atomic call. ttl: how long the record lives (NULL: idemstore.default_ttl; <= 0: expired at once). lease: how long the claim is held, at most the ttl (NULL: idemstore.default_lease). wait: how long to wait for a claim in progress to end (default not at all). owner: starting again with the same owner is started again. takeover false: a claim whose lease is over is abandoned, not taken over. unique_fingerprint: another live key of the scope with this fingerprint is duplicate. context: kept with the record. Intervals are at most ten years; a bare number is seconds. Errors: 22004 for NULL, 22023 for a bad value, 54000 for a name that is too long, ID413 for a context above idemstore.max_body_size, 25006 in a read-only transaction. Serves startProcessing of idempot''s IdempotencyStore and the Idempotency-Key header.';
+
+CREATE FUNCTION idemstore.complete(
+	key text,
+	response_status integer DEFAULT NULL,
+	response_headers json DEFAULT NULL,
+	response_body bytea DEFAULT NULL,
+	fence bigint DEFAULT NULL,
+	scope text DEFAULT '',
+	ttl interval DEFAULT NULL
+) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_complete';
+COMMENT ON FUNCTION idemstore.complete(text, integer, json, bytea, bigint, text, interval) IS
+	'Store the response and make the record final; all who wait for it are woken at commit. fence: as start_processing() returned it; NULL skips the check. ttl: from now; NULL keeps expires_at. Repeating it with the same content succeeds. Errors: ID404 no live record, ID412 the fence is stale, ID425 final already with other content, ID413 headers or body above idemstore.max_body_size, 22023, 25006. Serves complete of idempot''s IdempotencyStore.';
+
+CREATE FUNCTION idemstore.fail(
+	key text,
+	error json DEFAULT NULL,
+	retryable boolean DEFAULT false,
+	response_status integer DEFAULT NULL,
+	response_headers json DEFAULT NULL,
+	response_body bytea DEFAULT NULL,
+	fence bigint DEFAULT NULL,
+	scope text DEFAULT '',
+	ttl interval DEFAULT NULL
+) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_fail';
+COMMENT ON FUNCTION idemstore.fail(text, json, boolean, integer, json, bytea, bigint, text, interval) IS
+	'End the attempt with an error. retryable: the next start owns the key, as attempt + 1; otherwise the failure is final and replayed as outcome failed. fence and ttl as in complete(). Repeating it with the same content succeeds. Errors: ID404 no live record, ID412 the fence is stale, ID425 final already with other content, ID413 error, headers or body above idemstore.max_body_size, 22023, 25006. Serves fail of litert''s IManager.';
+
+CREATE FUNCTION idemstore.release(
+	key text,
+	fence bigint DEFAULT NULL,
+	scope text DEFAULT ''
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_release';
+COMMENT ON FUNCTION idemstore.release(text, bigint, text) IS
+	'Give the claim back as if it never was. False when there was no live record. Errors: ID412 the fence is stale, ID425 the record is final, 22023, 25006.';
+
+CREATE FUNCTION idemstore.extend_lease(
+	key text,
+	fence bigint,
+	lease interval DEFAULT NULL,
+	scope text DEFAULT ''
+) RETURNS timestamp with time zone
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_extend_lease';
+COMMENT ON FUNCTION idemstore.extend_lease(text, bigint, interval, text) IS
+	'Hold the claim for another lease from now (NULL: idemstore.default_lease), cut to the record''s expires_at; returns the end of the lease. Errors: 22004 fence is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, 22023, 25006.';
+
+CREATE FUNCTION idemstore.lookup(
+	key text,
+	fingerprint text DEFAULT NULL,
+	scope text DEFAULT ''
+) RETURNS idemstore.idempotency_match
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_lookup';
+COMMENT ON FUNCTION idemstore.lookup(text, text, text) IS
+	'The live record of the key, and a live record of the scope with the fingerprint (the key''s own if it has it, else the newest); NULL where there is none. Writes nothing, works in a read-only transaction and on a standby, and sees what the statement''s snapshot sees. Errors: 22004, 22023, 54000. Serves lookup of idempot''s IdempotencyStore.';
+
+CREATE FUNCTION idemstore.get(
+	key text,
+	scope text DEFAULT ''
+) RETURNS idemstore.idempotency_record
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_get';
+COMMENT ON FUNCTION idemstore.get(text, text) IS
+	'The live record of the key, or NULL (one row of NULLs in FROM). Writes nothing, works in a read-only transaction and on a standby, and sees what the statement''s snapshot sees. Errors: 22004, 22023, 54000. Serves get of litert''s IManager.';
+
+CREATE FUNCTION idemstore.wait(
+	key text,
+	timeout interval DEFAULT NULL,
+	scope text DEFAULT ''
+) RETURNS idemstore.idempotency_record
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_wait';
+COMMENT ON FUNCTION idemstore.wait(text, interval, text) IS
+	'Wait until the record is final and return it; NULL at once when there is none, or when it goes away. It sees what others commit while it waits, whatever the isolation level. timeout: NULL is idemstore.default_wait. Overrides lock_timeout, obeys statement_timeout. Errors: ID408 at the timeout, or at once when the claim is the own transaction''s; 22004, 22023, 54000; deadlock_detected as for any lock. Serves wait of litert''s IManager.';

@@ -1,0 +1,255 @@
+/*
+ * table.c
+ *		Opening idemstore's tables for direct access, and the checks that the
+ *		executor would otherwise have made.
+ *
+ * Only a table's OID is kept, and only until the next relcache invalidation of
+ * it: DROP EXTENSION and CREATE EXTENSION in one session must work.  The
+ * primary key's index always comes from the relcache.  Whatever changes what a
+ * table is (triggers, rules, columns, indexes) also invalidates it, so the
+ * checks run once per invalidation and not once per call.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "pg/compat.h"
+#include "store/table.h"
+
+#define IDEM_SCHEMA		"idemstore"
+
+static IdemTableInfo *known_tables = NULL;
+
+static void forget_table(Datum arg, Oid relid);
+static Relation open_by_name(IdemTableInfo *info, LOCKMODE lockmode);
+static Oid	lookup_table(const char *name);
+static void check_table(Relation rel, const IdemTableInfo *info);
+static const char *find_obstacle(Relation rel, const IdemTableInfo *info);
+static bool has_firing_triggers(Relation rel);
+static bool has_columns(Relation rel, const IdemTableInfo *info);
+static bool has_primary_key(Relation rel, const IdemTableInfo *info);
+static void open_slots(IdemTable *table);
+
+void
+idem_store_table_init(void)
+{
+	CacheRegisterRelcacheCallback(forget_table, (Datum) 0);
+}
+
+/* relid is invalid when everything is to be forgotten */
+static void
+forget_table(Datum arg, Oid relid)
+{
+	IdemTableInfo *info;
+
+	for (info = known_tables; info != NULL; info = info->next)
+	{
+		if (relid == InvalidOid || relid == info->oid)
+		{
+			info->oid = InvalidOid;
+			info->is_checked = false;
+		}
+	}
+}
+
+void
+idem_store_table_open(IdemTable *table, IdemTableInfo *info, LOCKMODE lockmode)
+{
+	memset(table, 0, sizeof(IdemTable));
+	table->info = info;
+	table->lockmode = lockmode;
+	if (!info->is_known)
+	{
+		info->next = known_tables;
+		known_tables = info;
+		info->is_known = true;
+	}
+	table->rel = open_by_name(info, lockmode);
+	if (!info->is_checked)
+	{
+		check_table(table->rel, info);
+		/* not when an invalidation came in the middle of the check */
+		info->is_checked = OidIsValid(info->oid);
+	}
+	table->pkey = index_open(idem_compat_primary_key_index(table->rel),
+							 AccessShareLock);
+	open_slots(table);
+}
+
+/*
+ * Taking the lock lets invalidations in.  When one of them is for this table,
+ * the OID may name another table by now, so look again.
+ */
+static Relation
+open_by_name(IdemTableInfo *info, LOCKMODE lockmode)
+{
+	for (;;)
+	{
+		Oid			oid = info->oid;
+		Relation	rel;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!OidIsValid(oid))
+			oid = info->oid = lookup_table(info->name);
+
+		rel = try_relation_open(oid, lockmode);
+		if (rel != NULL && info->oid == oid)
+			return rel;
+		if (rel != NULL)
+			relation_close(rel, lockmode);
+		else
+			info->oid = InvalidOid;
+	}
+}
+
+static Oid
+lookup_table(const char *name)
+{
+	Oid			schema = get_namespace_oid(IDEM_SCHEMA, true);
+	Oid			oid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"%s.%s\" does not exist", IDEM_SCHEMA, name),
+				 errhint("Run CREATE EXTENSION idemstore in this database.")));
+	return oid;
+}
+
+static void
+check_table(Relation rel, const IdemTableInfo *info)
+{
+	const char *obstacle = find_obstacle(rel, info);
+
+	if (obstacle != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot use table \"%s.%s\" as it is now",
+						IDEM_SCHEMA, info->name),
+				 errdetail("The table %s.", obstacle),
+				 errhint("Undo the change; indexes and storage parameters are free to change.")));
+	CheckCmdReplicaIdentity(rel, CMD_UPDATE);
+}
+
+/* what the executor would have honoured and direct access does not */
+static const char *
+find_obstacle(Relation rel, const IdemTableInfo *info)
+{
+	if (rel->rd_rel->relkind != RELKIND_RELATION ||
+		rel->rd_tableam != GetHeapamTableAmRoutine())
+		return "is not an ordinary heap table";
+	if (rel->rd_rel->relispartition || rel->rd_rel->relhassubclass)
+		return "is part of a partition or inheritance tree";
+	if (has_firing_triggers(rel))
+		return "has triggers or is referenced by a foreign key";
+	if (rel->rd_rules != NULL)
+		return "has rules";
+	if (rel->rd_rel->relrowsecurity)
+		return "has row security enabled";
+	if (!has_columns(rel, info))
+		return "has other columns than the extension made";
+	if (!has_primary_key(rel, info))
+		return "has no primary key on the columns that the extension made it on";
+	return NULL;
+}
+
+static bool
+has_firing_triggers(Relation rel)
+{
+	int			i;
+
+	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+
+		if (trigger->tgenabled != TRIGGER_DISABLED &&
+			(TRIGGER_FOR_INSERT(trigger->tgtype) ||
+			 TRIGGER_FOR_UPDATE(trigger->tgtype) ||
+			 TRIGGER_FOR_DELETE(trigger->tgtype)))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_columns(Relation rel, const IdemTableInfo *info)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			i;
+
+	if (desc->natts != info->ncolumns)
+		return false;
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+
+		if (column->attisdropped || column->attgenerated != '\0' ||
+			column->atttypid != info->columns[i].type ||
+			strcmp(NameStr(column->attname), info->columns[i].name) != 0)
+			return false;
+		if (i < info->nkeys && column->attcollation != C_COLLATION_OID)
+			return false;
+	}
+	return true;
+}
+
+/* the key columns may stand in the index in any order, but nothing else may */
+static bool
+has_primary_key(Relation rel, const IdemTableInfo *info)
+{
+	Oid			oid = idem_compat_primary_key_index(rel);
+	Relation	index;
+	Bitmapset  *columns = NULL;
+	int			i;
+
+	if (!OidIsValid(oid))
+		return false;
+	index = index_open(oid, AccessShareLock);
+	for (i = 0; i < index->rd_index->indnkeyatts; i++)
+		columns = bms_add_member(columns, index->rd_index->indkey.values[i]);
+	index_close(index, AccessShareLock);
+
+	for (i = 1; i <= info->nkeys; i++)
+	{
+		if (!bms_is_member(i, columns))
+			return false;
+	}
+	return bms_num_members(columns) == info->nkeys;
+}
+
+static void
+open_slots(IdemTable *table)
+{
+	table->base.slot = table_slot_create(table->rel, NULL);
+	table->pending.slot = table_slot_create(table->rel, NULL);
+	table->scan = table_slot_create(table->rel, NULL);
+}
+
+void
+idem_store_table_close(IdemTable *table)
+{
+	ExecDropSingleTupleTableSlot(table->base.slot);
+	ExecDropSingleTupleTableSlot(table->pending.slot);
+	ExecDropSingleTupleTableSlot(table->scan);
+	if (table->estate != NULL)
+	{
+		ExecDropSingleTupleTableSlot(table->new_row);
+		ExecCloseIndices(table->result_rel);
+		FreeExecutorState(table->estate);
+	}
+	index_close(table->pkey, AccessShareLock);
+	relation_close(table->rel, table->is_written ? NoLock : table->lockmode);
+}

@@ -1,0 +1,79 @@
+/*
+ * table.h
+ *		Opening idemstore's tables for direct access.
+ */
+#ifndef IDEM_STORE_TABLE_H
+#define IDEM_STORE_TABLE_H
+
+#include "access/tableam.h"
+#include "executor/tuptable.h"
+#include "nodes/execnodes.h"
+#include "utils/relcache.h"
+
+#define IDEM_MAX_KEY_COLUMNS	2
+
+typedef struct IdemColumn
+{
+	const char *name;
+	Oid			type;
+} IdemColumn;
+
+/*
+ * What the code knows of one table, and the OID it last had.  The primary key
+ * is the first nkeys columns, all text COLLATE "C".
+ */
+typedef struct IdemTableInfo
+{
+	const char *name;
+	int			nkeys;
+	int			ncolumns;
+	const IdemColumn *columns;
+
+	/* kept by table.c; oid and is_checked are forgotten on invalidation */
+	Oid			oid;
+	bool		is_checked;
+	bool		is_known;
+	struct IdemTableInfo *next;
+} IdemTableInfo;
+
+typedef struct IdemKey
+{
+	Datum		column[IDEM_MAX_KEY_COLUMNS];
+} IdemKey;
+
+/* A version of a row that a probe found. */
+typedef struct IdemVersion
+{
+	TupleTableSlot *slot;		/* empty when there is none */
+	TransactionId open_xid;		/* the open transaction that made or is
+								 * changing it; invalid when none is */
+} IdemVersion;
+
+/* An open table, and what the last probe of it found. */
+typedef struct IdemTable
+{
+	IdemTableInfo *info;
+	LOCKMODE	lockmode;
+	bool		is_written;
+	Relation	rel;
+	Relation	pkey;
+	IdemVersion base;			/* the committed version, or our own */
+	IdemVersion pending;		/* the version another open transaction made */
+	TupleTableSlot *scan;
+	EState	   *estate;			/* for writes; NULL before the first */
+	ResultRelInfo *result_rel;
+	TupleTableSlot *new_row;
+} IdemTable;
+
+extern void idem_store_table_init(void);
+
+/*
+ * Open and close.  Raises 55000 when the table is not what the code expects.
+ * Close before any sleep; a lock under which something was written stays to
+ * the end of the transaction.
+ */
+extern void idem_store_table_open(IdemTable *table, IdemTableInfo *info,
+								  LOCKMODE lockmode);
+extern void idem_store_table_close(IdemTable *table);
+
+#endif							/* IDEM_STORE_TABLE_H */

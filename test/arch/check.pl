@@ -1,0 +1,224 @@
+#!/usr/bin/perl
+#
+# The rules on the code itself. Each check returns a list of complaints, and is
+# passed if there are none. Run at the root of the tree, after make.
+#
+use strict;
+use warnings;
+use FindBin;
+use Test::More;
+use lib $FindBin::Bin;
+use Files;
+
+my %floor_of = (pg => 1, store => 2, engine => 3, api => 4);
+my $top_floor = 5;    # src/idemstore.c
+
+my @sources = sort glob('src/*.[ch] src/*/*.[ch]');
+my @fragments = sort glob('src/sql/*.sql');
+my %text = map { $_ => read_file($_) } @sources, @fragments;
+my %code = map { $_ => strip_c($text{$_}) } @sources;
+my %sql = map { $_ => strip_sql($text{$_}) } @fragments;
+
+my @checks = (
+	'includes point down' => \&includes_point_down,
+	'only the top takes PG_FUNCTION_ARGS' =>
+	  sub { only_in(qr/\bPG_FUNCTION_ARGS\b/, qr!^src/(?:api/.*|idemstore\.c)$!) },
+	'only pg/compat.h looks at PG_VERSION_NUM' =>
+	  sub { only_in(qr/\bPG_VERSION_NUM\b/, qr!^src/pg/compat\.h$!) },
+	'only pg/clock.c reads a clock' =>
+	  sub { only_in(qr/\b(?:GetCurrent\w*Timestamp|GetSQLCurrentTime\w*|gettimeofday|clock_gettime|INSTR_TIME_SET_CURRENT\w*|time)\s*\(/,
+		qr!^src/pg/clock\.c$!) },
+	'every error has an errcode' => \&errors_have_codes,
+	'exported symbols carry our prefix' => \&exported_symbols,
+	'the install script creates plainly and qualified' => \&install_script,
+	'the code is formatted' => \&formatting,
+	'no trailing white space, every file ends with one newline' => \&white_space,
+	'functions have at most 60 lines, files 450' => \&lengths,
+	'nothing is left to be done' => sub { matches(qr/\b(?:TODO|FIXME|XXX|HACK)\b/, \%text) },
+);
+
+BAIL_OUT('no sources') unless @sources && @fragments;
+plan tests => @checks / 2;
+while (my ($name, $check) = splice(@checks, 0, 2))
+{
+	my @complaints = $check->();
+	ok(!@complaints, $name) or diag(join("\n", @complaints));
+}
+
+sub includes_point_down
+{
+	my @complaints;
+	foreach my $file (@sources)
+	{
+		my ($folder) = $file =~ m!^src/(\w+)/!;
+		my $floor = $folder ? $floor_of{$folder} : $top_floor;
+		push(@complaints, "$file: not on a floor") unless $floor;
+
+		foreach my $header ($text{$file} =~ /^\s*#\s*include\s+"([^"]+)"/gm)
+		{
+			my ($target) = $header =~ m!^(\w+)/!;
+			my $height = $target ? $floor_of{$target} : undef;
+			my @ours = grep { -f $_ } glob("src/$header src/*/$header");
+			my $complaint =
+			  $height && $height > ($floor // 0) ? 'is above'
+			  : !$target && @ours ? 'is named without its floor'
+			  : $file =~ m!/engine/ratemath\.! && $header !~ m!^(?:postgres|engine/ratemath)\.h$!
+			  ? 'is not plain arithmetic'
+			  : undef;
+			push(@complaints, "$file: \"$header\" $complaint") if $complaint;
+		}
+	}
+	return @complaints;
+}
+
+sub only_in
+{
+	my ($pattern, $allowed) = @_;
+	return matches($pattern, { map { $_ => $code{$_} } grep { !/$allowed/ } @sources });
+}
+
+sub errors_have_codes
+{
+	my @complaints;
+	foreach my $file (@sources)
+	{
+		while ($code{$file} =~ /\bereport(?:_domain)?\s*(\((?:[^()]++|(?1))*\))/g)
+		{
+			my ($call, $line) = ($1, line_in($code{$file}, $-[0]));
+			next if $call =~ /^\(\s*(?:DEBUG\d|LOG\w*|INFO|NOTICE|WARNING)\s*,/;
+			push(@complaints, "$file:$line: ereport without errcode") if $call !~ /\berrcode\w*\s*\(/;
+		}
+	}
+	return @complaints;
+}
+
+# idemstore_* are exactly the functions that SQL can call.
+sub exported_symbols
+{
+	my @symbols = qx(nm --dynamic --defined-only idemstore.so) =~ /^\S* \w (\S+)$/gm;
+	my %exported = map { $_ => 1 } @symbols;
+	my %in_sql = map { $_ => 1 } map { /\bAS\s+'MODULE_PATHNAME'\s*,\s*'(\w+)'/gi } @text{@fragments};
+	my @complaints;
+
+	return 'idemstore.so exports nothing: built?' unless @symbols;
+	foreach my $symbol (@symbols)
+	{
+		next if $symbol =~ /^(?:idem_\w+|_PG_init|Pg_magic_func)$/;
+		if ($symbol =~ /^(?:pg_finfo_)?(idemstore_\w+)$/)
+		{
+			push(@complaints, "$1: not SQL-callable, or PG_FUNCTION_INFO_V1 without a function")
+			  unless $exported{$1} && $exported{"pg_finfo_$1"};
+			push(@complaints, "$1: no SQL function calls it") unless $in_sql{$1};
+		}
+		else
+		{
+			push(@complaints, "$symbol: not our prefix");
+		}
+	}
+	push(@complaints, map { "$_: called in SQL, not exported" } grep { !$exported{$_} } sort keys %in_sql);
+	return @complaints;
+}
+
+sub install_script
+{
+	# "IF NOT EXISTS (SELECT ..." is PL/pgSQL
+	my @complaints = (
+		matches(qr/\bCREATE\s+OR\s+REPLACE\b/i, \%sql),
+		matches(qr/\bIF\s+NOT\s+EXISTS\b(?!\s*\()/i, \%sql));
+
+	foreach my $file (@fragments)
+	{
+		while ($sql{$file} =~ /\bCREATE\s+(?:(?:UNLOGGED|TEMP|TEMPORARY|RECURSIVE|DEFAULT|MATERIALIZED)\s+)*
+			(?:FUNCTION|PROCEDURE|AGGREGATE|TABLE|TYPE|DOMAIN|VIEW|SEQUENCE|OPERATOR(?:\s+(?:CLASS|FAMILY))?|STATISTICS)\s+([^\s(]+)/gix)
+		{
+			push(@complaints, "$file:" . line_in($sql{$file}, $-[0]) . ": $1 is not in idemstore")
+			  unless $1 =~ /^idemstore\./;
+		}
+		while ($sql{$file} =~ /\bCREATE\s+(?:UNIQUE\s+)?(?:INDEX|TRIGGER|RULE|POLICY)\s[^;]*?\bON\s+(?:ONLY\s+)?(\S+)/gi)
+		{
+			push(@complaints, "$file:" . line_in($sql{$file}, $-[0]) . ": $1 is not in idemstore")
+			  unless $1 =~ /^idemstore\./;
+		}
+	}
+	return @complaints;
+}
+
+sub formatting
+{
+	my $diffs = qx(test/arch/format --check 2>&1);
+	return $? == 0 ? () : ($diffs, 'make format cures it');
+}
+
+sub white_space
+{
+	my $list = -e '.git'
+	  ? qx(git -c safe.directory='*' ls-files -z --cached --others --exclude-standard)
+	  : qx(find . -type f -print0);
+	my @files = grep { -f && -T && !m!(?:^|/)(?:(?:expected|results|output_iso|tmp_check|log)/|build\.flags$)! } split(/\0/, $list);
+	my @complaints;
+
+	return 'no files found' unless @files;
+	foreach my $file (@files)
+	{
+		my $content = read_file($file);
+		push(@complaints, matches(qr/[ \t\r]+$/m, { $file => $content }));
+		push(@complaints, "$file: does not end with one newline")
+		  if $content ne '' && $content !~ /[^\n]\n\z/;
+	}
+	return @complaints;
+}
+
+# In formatted code, the braces of a function, and only they, stand alone in
+# the first column.
+sub lengths
+{
+	my @complaints;
+	foreach my $file (@sources)
+	{
+		my ($number, $start) = (0, 0);
+		foreach my $line (split(/\n/, $text{$file}))
+		{
+			$number++;
+			$start = $number if $line eq '{';
+			push(@complaints, "$file:$start: function of " . ($number - $start + 1) . ' lines')
+			  if $line eq '}' && $number - $start >= 60;
+		}
+		push(@complaints, "$file: $number lines") if $number > 450;
+	}
+	return @complaints;
+}
+
+# Where the pattern occurs in the texts: complaints that quote the line.
+sub matches
+{
+	my ($pattern, $texts) = @_;
+	my @complaints;
+	foreach my $file (sort keys %$texts)
+	{
+		while ($texts->{$file} =~ /$pattern/g)
+		{
+			my $line = line_in($texts->{$file}, $-[0]);
+			push(@complaints, "$file:$line: " . (split(/\n/, $texts->{$file}))[ $line - 1 ]);
+		}
+	}
+	return @complaints;
+}
+
+# Comments and the content of strings blanked out, line numbers kept.
+sub strip_c
+{
+	my ($c) = @_;
+	$c =~ s{(/\*.*?\*/|//[^\n]*)|("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')}
+		{defined $1 ? blank($1) : '""'}gse;
+	return $c;
+}
+
+sub strip_sql
+{
+	my ($s) = @_;
+	$s =~ s{(/\*.*?\*/|--[^\n]*)|('(?:[^']|'')*')}{defined $1 ? blank($1) : "''" . blank($2)}gse;
+	return $s;
+}
+
+sub blank { return $_[0] =~ s/[^\n]//gr; }
+sub line_in { my ($string, $offset) = @_; return 1 + (substr($string, 0, $offset) =~ tr/\n//); }

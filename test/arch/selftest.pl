@@ -1,0 +1,84 @@
+#!/usr/bin/perl
+#
+# A check that cannot fail is a defect: plant a fault for each one in a copy of
+# the tree, and see exactly that check fail.
+#
+use strict;
+use warnings;
+use FindBin;
+use File::Temp qw(tempdir);
+use Test::More;
+use lib $FindBin::Bin;
+use Files;
+
+my $api = 'src/api/planted.c';
+my $engine = 'src/engine/planted.c';
+my $script = 'src/sql/schema.sql';
+
+# What is planted: the check that must fail, the file, and the text added to it.
+my @faults = (
+	[ 'includes point down', 'src/store/planted.h', qq(#include "engine/planted.h"\n) ],
+	[ 'includes point down', 'src/engine/planted.h', qq(#include "planted.h"\n) ],
+	[ 'includes point down', 'src/engine/ratemath.c', qq(#include "utils/builtins.h"\n) ],
+	[ 'includes point down', 'src/attic/planted.c', qq(#include "postgres.h"\n) ],
+	[ 'only the top takes PG_FUNCTION_ARGS', $engine, "extern Datum planted(PG_FUNCTION_ARGS);\n" ],
+	[ 'only pg/compat.h looks at PG_VERSION_NUM', $api, "#if PG_VERSION_NUM >= 160000\n#endif\n" ],
+	[ 'only pg/clock.c reads a clock', $engine, "int64\t\tplanted = GetCurrentTimestamp();\n" ],
+	[ 'every error has an errcode', $engine,
+		"static void\nplanted(void)\n{\n\tereport(ERROR,\n\t\t\t(errmsg(\"errcode(\")));\n}\n" ],
+	[ 'the install script creates plainly and qualified', $script, "CREATE OR\nREPLACE FUNCTION idemstore.planted();\n" ],
+	[ 'the install script creates plainly and qualified', $script, "CREATE SCHEMA IF NOT EXISTS idemstore;\n" ],
+	[ 'the install script creates plainly and qualified', $script, "CREATE UNLOGGED TABLE planted (a int);\n" ],
+	[ 'the install script creates plainly and qualified', $script, "CREATE INDEX ON planted (a);\n" ],
+	[ 'the code is formatted', $engine, "int planted;\n" ],
+	[ 'no trailing white space, every file ends with one newline', 'planted.md', "planted \n" ],
+	[ 'no trailing white space, every file ends with one newline', 'planted.md', 'planted' ],
+	[ 'functions have at most 60 lines, files 450', $engine,
+		"static void\nplanted(void)\n{\n" . "\tplanted();\n" x 59 . "}\n" ],
+	[ 'functions have at most 60 lines, files 450', $engine, "/* planted */\n" x 451 ],
+	[ 'nothing is left to be done', $engine, '/* TO' . "DO: this */\n" ],
+);
+
+# The same for what idemstore.so exports: a line of C.
+my @exports = (
+	'int planted;',
+	'int idemstore_planted;',
+	'int pg_finfo_idemstore_planted;',
+	'int idemstore_planted, pg_finfo_idemstore_planted;',
+);
+
+my $tree = tempdir(CLEANUP => 1);
+system(qq(cp -R Makefile src test idemstore.so "$tree")) == 0 or BAIL_OUT('could not copy the tree');
+chdir($tree) or BAIL_OUT("could not enter $tree");
+
+# What fails already is check.pl's to report.
+my %failed_before = map { $_ => 1 } failed_checks();
+
+foreach my $fault (@faults)
+{
+	my ($check, $file, $text) = @$fault;
+	my $before = -e $file ? read_file($file) : undef;
+
+	mkdir($file =~ s!/[^/]+$!!r) if $file =~ m!/!;
+	write_file($file, ($before // '') . $text);
+	expect($check, $file . ': ' . substr($text, 0, 40) =~ s/\s+/ /gr);
+	defined $before ? write_file($file, $before) : unlink($file);
+}
+foreach my $export (@exports)
+{
+	write_file('planted.c', "$export\n");
+	system('gcc -shared -fPIC -o idemstore.so planted.c') == 0 or BAIL_OUT('could not compile');
+	expect('exported symbols carry our prefix', "exported: $export");
+}
+chdir('/');
+done_testing();
+
+sub expect
+{
+	my ($check, $fault) = @_;
+	my @failed = grep { $_ eq $check || !$failed_before{$_} } failed_checks();
+	is_deeply(\@failed, [$check], $fault);
+	return;
+}
+
+sub failed_checks { return qx(perl test/arch/check.pl 2>/dev/null) =~ /^not ok \d+ - (.*)$/gm; }
