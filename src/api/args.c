@@ -19,8 +19,6 @@
 #include "pg/guc.h"
 
 static void require_not_null(PG_FUNCTION_ARGS, int arg, const char *name);
-static text *required_name(PG_FUNCTION_ARGS, int arg, const char *name,
-						   int max_size);
 
 void
 idem_args_require_writable(const char *function)
@@ -34,7 +32,7 @@ idem_args_require_writable(const char *function)
 text *
 idem_args_key(PG_FUNCTION_ARGS, int arg)
 {
-	text	   *key = required_name(fcinfo, arg, "key", IDEM_MAX_KEY_SIZE);
+	text	   *key = idem_args_name(fcinfo, arg, "key", IDEM_MAX_KEY_SIZE);
 
 	if (VARSIZE_ANY_EXHDR(key) == 0)
 		ereport(ERROR,
@@ -46,11 +44,23 @@ idem_args_key(PG_FUNCTION_ARGS, int arg)
 text *
 idem_args_scope(PG_FUNCTION_ARGS, int arg)
 {
-	return required_name(fcinfo, arg, "scope", IDEM_MAX_SCOPE_SIZE);
+	return idem_args_name(fcinfo, arg, "scope", IDEM_MAX_SCOPE_SIZE);
 }
 
-static text *
-required_name(PG_FUNCTION_ARGS, int arg, const char *name, int max_size)
+IdemTarget
+idem_args_target(PG_FUNCTION_ARGS, int fence_arg, int scope_arg)
+{
+	IdemTarget	target;
+
+	target.key = idem_args_key(fcinfo, 0);
+	target.scope = idem_args_scope(fcinfo, scope_arg);
+	target.has_fence = !PG_ARGISNULL(fence_arg);
+	target.fence = target.has_fence ? PG_GETARG_INT64(fence_arg) : 0;
+	return target;
+}
+
+text *
+idem_args_name(PG_FUNCTION_ARGS, int arg, const char *name, int max_size)
 {
 	require_not_null(fcinfo, arg, name);
 	return idem_args_optional_name(fcinfo, arg, name, max_size);
@@ -79,8 +89,15 @@ idem_args_optional_name(PG_FUNCTION_ARGS, int arg, const char *name, int max_siz
 				 errmsg("%s is too long", name),
 				 errdetail("It has %d bytes; at most %d are allowed.",
 						   (int) VARSIZE_ANY_EXHDR(value), max_size),
-				 errhint("Pass a hash of it, such as encode(sha256(...), 'hex').")));
+				 errhint("Pass a shorter one, such as a hash of it: encode(sha256(...), 'hex').")));
 	return value;
+}
+
+struct varlena *
+idem_args_body(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	require_not_null(fcinfo, arg, name);
+	return idem_args_optional_body(fcinfo, arg, name);
 }
 
 struct varlena *

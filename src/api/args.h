@@ -11,11 +11,14 @@
 #include "fmgr.h"
 #include "datatype/timestamp.h"
 
+#include "engine/change.h"
+
 /* the longest names, in bytes */
 #define IDEM_MAX_KEY_SIZE			1024
 #define IDEM_MAX_SCOPE_SIZE			255
 #define IDEM_MAX_FINGERPRINT_SIZE	1024
 #define IDEM_MAX_OWNER_SIZE			255
+#define IDEM_MAX_RECOVERY_POINT_SIZE	255
 
 /* Refuse to write where PostgreSQL would: 25006, or 25000 in parallel mode. */
 extern void idem_args_require_writable(const char *function);
@@ -23,11 +26,17 @@ extern void idem_args_require_writable(const char *function);
 extern text *idem_args_key(PG_FUNCTION_ARGS, int arg);
 extern text *idem_args_scope(PG_FUNCTION_ARGS, int arg);
 
-/* NULL for an SQL NULL */
+/* the key, always argument 0, the scope, and the fence if it is not NULL */
+extern IdemTarget idem_args_target(PG_FUNCTION_ARGS, int fence_arg, int scope_arg);
+
+/* NULL for an SQL NULL, where it is optional */
+extern text *idem_args_name(PG_FUNCTION_ARGS, int arg, const char *name,
+							int max_size);
 extern text *idem_args_optional_name(PG_FUNCTION_ARGS, int arg, const char *name,
 									 int max_size);
 
-/* bounded by idemstore.max_body_size (ID413); NULL for an SQL NULL */
+/* bounded by idemstore.max_body_size (ID413) */
+extern struct varlena *idem_args_body(PG_FUNCTION_ARGS, int arg, const char *name);
 extern struct varlena *idem_args_optional_body(PG_FUNCTION_ARGS, int arg,
 											   const char *name);
 

@@ -1,6 +1,6 @@
 /*
  * idempotency.c
- *		The SQL functions over idempotency records.
+ *		The SQL functions of an owner: claim, work, finish.
  *
  * Each decodes its arguments, refuses to write where that is not possible,
  * calls the engine once and builds the result.  The contract of every function
@@ -11,16 +11,13 @@
 #include "access/htup_details.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 #include "api/args.h"
 #include "api/result.h"
 #include "engine/claim.h"
 #include "engine/finish.h"
-#include "pg/clock.h"
+#include "engine/hold.h"
 #include "pg/guc.h"
 
 /* the columns of idemstore.idempotency_verdict */
@@ -40,14 +37,6 @@ enum
 	VERDICT_COLUMNS
 };
 
-/* the columns of idemstore.idempotency_match */
-enum
-{
-	MATCH_BY_KEY,
-	MATCH_BY_FINGERPRINT,
-	MATCH_COLUMNS
-};
-
 static const char *const outcome_names[] = {
 	[IDEM_STARTED] = "started",
 	[IDEM_IN_PROGRESS] = "in_progress",
@@ -63,20 +52,16 @@ PG_FUNCTION_INFO_V1(idemstore_complete);
 PG_FUNCTION_INFO_V1(idemstore_fail);
 PG_FUNCTION_INFO_V1(idemstore_release);
 PG_FUNCTION_INFO_V1(idemstore_extend_lease);
-PG_FUNCTION_INFO_V1(idemstore_lookup);
-PG_FUNCTION_INFO_V1(idemstore_get);
-PG_FUNCTION_INFO_V1(idemstore_wait);
+PG_FUNCTION_INFO_V1(idemstore_checkpoint);
+PG_FUNCTION_INFO_V1(idemstore_assert_owner);
 
 static void require_fingerprint(const IdemStart *request);
 static Datum verdict_datum(PG_FUNCTION_ARGS, const IdemVerdict *verdict);
 static void put_claim(const IdemRecord *record, Datum *values, bool *isnull);
 static void put_response(const IdemRecord *record, Datum *values, bool *isnull);
 static Interval *interval_from_us(int64 us);
-static IdemTarget target_from(PG_FUNCTION_ARGS, int fence_arg, int scope_arg);
+static void require_fence(const IdemTarget *target);
 static IdemResponse response_from(PG_FUNCTION_ARGS, int status_arg);
-static bool fetch_live(IdemTable *table, const text *key, const text *scope,
-					   TimestampTz now, IdemRecord *record);
-static Oid	column_type(Oid composite, int column);
 
 Datum
 idemstore_start_processing(PG_FUNCTION_ARGS)
@@ -186,7 +171,7 @@ idemstore_complete(PG_FUNCTION_ARGS)
 	IdemResult	result = {0};
 
 	idem_args_require_writable("complete()");
-	target = target_from(fcinfo, 4, 5);
+	target = idem_args_target(fcinfo, 4, 5);
 	result.response = response_from(fcinfo, 1);
 	result.ttl = idem_args_optional_duration(fcinfo, 6, "ttl");
 
@@ -202,7 +187,7 @@ idemstore_fail(PG_FUNCTION_ARGS)
 	bool		is_retryable;
 
 	idem_args_require_writable("fail()");
-	target = target_from(fcinfo, 6, 7);
+	target = idem_args_target(fcinfo, 6, 7);
 	result.error = idem_args_optional_body(fcinfo, 1, "error");
 	is_retryable = idem_args_bool(fcinfo, 2, "retryable");
 	result.response = response_from(fcinfo, 3);
@@ -218,7 +203,7 @@ idemstore_release(PG_FUNCTION_ARGS)
 	IdemTarget	target;
 
 	idem_args_require_writable("release()");
-	target = target_from(fcinfo, 1, 2);
+	target = idem_args_target(fcinfo, 1, 2);
 	PG_RETURN_BOOL(idem_finish_release(&target));
 }
 
@@ -229,28 +214,50 @@ idemstore_extend_lease(PG_FUNCTION_ARGS)
 	Interval	lease;
 
 	idem_args_require_writable("extend_lease()");
-	target = target_from(fcinfo, 1, 3);
-	if (!target.has_fence)
+	target = idem_args_target(fcinfo, 1, 3);
+	require_fence(&target);
+	lease = idem_args_or_seconds(idem_args_optional_period(fcinfo, 2, "lease"),
+								 idem_guc_default_lease);
+	PG_RETURN_TIMESTAMPTZ(idem_hold_extend_lease(&target, &lease));
+}
+
+Datum
+idemstore_checkpoint(PG_FUNCTION_ARGS)
+{
+	IdemTarget	target;
+	text	   *recovery_point;
+	struct varlena *state;
+
+	idem_args_require_writable("checkpoint()");
+	target = idem_args_target(fcinfo, 3, 4);
+	recovery_point = idem_args_name(fcinfo, 1, "recovery_point",
+									IDEM_MAX_RECOVERY_POINT_SIZE);
+	state = idem_args_optional_body(fcinfo, 2, "state");
+
+	idem_hold_checkpoint(&target, recovery_point, state);
+	PG_RETURN_VOID();
+}
+
+Datum
+idemstore_assert_owner(PG_FUNCTION_ARGS)
+{
+	IdemTarget	target;
+
+	idem_args_require_writable("assert_owner()");
+	target = idem_args_target(fcinfo, 1, 2);
+	require_fence(&target);
+	idem_hold_assert_owner(&target);
+	PG_RETURN_VOID();
+}
+
+static void
+require_fence(const IdemTarget *target)
+{
+	if (!target->has_fence)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("fence must not be null"),
 				 errhint("Pass the fence that start_processing() returned.")));
-	lease = idem_args_or_seconds(idem_args_optional_period(fcinfo, 2, "lease"),
-								 idem_guc_default_lease);
-	PG_RETURN_TIMESTAMPTZ(idem_finish_extend_lease(&target, &lease));
-}
-
-/* the key is always the first argument */
-static IdemTarget
-target_from(PG_FUNCTION_ARGS, int fence_arg, int scope_arg)
-{
-	IdemTarget	target;
-
-	target.key = idem_args_key(fcinfo, 0);
-	target.scope = idem_args_scope(fcinfo, scope_arg);
-	target.has_fence = !PG_ARGISNULL(fence_arg);
-	target.fence = target.has_fence ? PG_GETARG_INT64(fence_arg) : 0;
-	return target;
 }
 
 /* status, headers and body are always next to each other */
@@ -267,93 +274,4 @@ response_from(PG_FUNCTION_ARGS, int status_arg)
 	response.body = idem_args_optional_body(fcinfo, status_arg + 2,
 											"response_body");
 	return response;
-}
-
-Datum
-idemstore_lookup(PG_FUNCTION_ARGS)
-{
-	text	   *key = idem_args_key(fcinfo, 0);
-	text	   *fingerprint = idem_args_optional_name(fcinfo, 1, "fingerprint",
-													  IDEM_MAX_FINGERPRINT_SIZE);
-	text	   *scope = idem_args_scope(fcinfo, 2);
-	Oid			record_type = column_type(get_func_rettype(fcinfo->flinfo->fn_oid),
-										  MATCH_BY_KEY);
-	TimestampTz now = idem_clock_now();
-	Datum		values[MATCH_COLUMNS];
-	bool		isnull[MATCH_COLUMNS] = {true, true};
-	IdemRecord	record;
-	IdemTable	table;
-
-	idem_store_records_open(&table, AccessShareLock);
-	if (fetch_live(&table, key, scope, now, &record))
-		idem_result_put(values, isnull, MATCH_BY_KEY,
-						DatumGetPointer(idem_result_record(record_type, &record)));
-	if (fingerprint != NULL &&
-		idem_store_records_find_fingerprint(&table, fingerprint, scope, key, now,
-											GetActiveSnapshot(), &record))
-		idem_result_put(values, isnull, MATCH_BY_FINGERPRINT,
-						DatumGetPointer(idem_result_record(record_type, &record)));
-	idem_store_table_close(&table);
-
-	return idem_result_composite(fcinfo, MATCH_COLUMNS, values, isnull);
-}
-
-static Oid
-column_type(Oid composite, int column)
-{
-	TupleDesc	desc = lookup_rowtype_tupdesc(composite, -1);
-	Oid			result = TupleDescAttr(desc, column)->atttypid;
-
-	ReleaseTupleDesc(desc);
-	return result;
-}
-
-Datum
-idemstore_get(PG_FUNCTION_ARGS)
-{
-	text	   *key = idem_args_key(fcinfo, 0);
-	text	   *scope = idem_args_scope(fcinfo, 1);
-	IdemTable	table;
-	IdemRecord	record;
-	Datum		result = (Datum) 0;
-	bool		is_live;
-
-	idem_store_records_open(&table, AccessShareLock);
-	is_live = fetch_live(&table, key, scope, idem_clock_now(), &record);
-	if (is_live)
-		result = idem_result_record(get_func_rettype(fcinfo->flinfo->fn_oid), &record);
-	idem_store_table_close(&table);
-
-	if (!is_live)
-		PG_RETURN_NULL();
-	return result;
-}
-
-/* as the statement's snapshot sees it, like any SELECT */
-static bool
-fetch_live(IdemTable *table, const text *key, const text *scope,
-		   TimestampTz now, IdemRecord *record)
-{
-	IdemKey		record_key = idem_store_records_key(key, scope);
-
-	if (!idem_store_tuple_fetch(table, &record_key, GetActiveSnapshot()))
-		return false;
-	idem_store_records_read(table->base.slot, record);
-	return now < record->expires_at;
-}
-
-Datum
-idemstore_wait(PG_FUNCTION_ARGS)
-{
-	text	   *key = idem_args_key(fcinfo, 0);
-	const Interval *timeout = idem_args_optional_period(fcinfo, 1, "timeout");
-	text	   *scope = idem_args_scope(fcinfo, 2);
-	int64		timeout_us = idem_guc_default_wait * INT64CONST(1000);
-	IdemRecord	record;
-
-	if (timeout != NULL)
-		timeout_us = idem_args_period_us(timeout);
-	if (!idem_claim_wait(key, scope, timeout_us, &record))
-		PG_RETURN_NULL();
-	return idem_result_record(get_func_rettype(fcinfo->flinfo->fn_oid), &record);
 }

@@ -52,8 +52,6 @@ static bool claim(IdemTable *table, const IdemStart *request, Step step,
 				  TimestampTz now, IdemVerdict *verdict);
 static bool lock_base(IdemTable *table, TimestampTz now, IdemVerdict *verdict,
 					  bool *is_blocked);
-static void begin_record(IdemRecord *record, const IdemStart *request,
-						 TimestampTz now);
 static void begin_next_attempt(IdemRecord *record, const IdemStart *request,
 							   TimestampTz now);
 static void grant(IdemRecord *record, const IdemStart *request, TimestampTz now);
@@ -143,6 +141,8 @@ decide_live(const IdemTable *table, const IdemStart *request, TimestampTz now,
 	bool		has_lease = record->lease_expires_at != IDEM_NO_INSTANT;
 	bool		is_lease_live = now < record->lease_expires_at;
 
+	if (request->only_if_absent)
+		return answer(verdict, IDEM_IN_PROGRESS);
 	if (is_mismatch(request, record))
 		return answer(verdict, IDEM_MISMATCH);
 	if (record->status == IDEM_COMPLETE)
@@ -222,7 +222,7 @@ claim(IdemTable *table, const IdemStart *request, Step step, TimestampTz now,
 	if (step == TAKE_OVER)
 		begin_next_attempt(record, request, now);
 	else
-		begin_record(record, request, now);
+		idem_claim_begin_record(record, request, now);
 
 	verdict->outcome = IDEM_STARTED;
 	if (request->unique_fingerprint)
@@ -257,8 +257,9 @@ lock_base(IdemTable *table, TimestampTz now, IdemVerdict *verdict,
 }
 
 /* a new record; one that stood under the key has expired */
-static void
-begin_record(IdemRecord *record, const IdemStart *request, TimestampTz now)
+void
+idem_claim_begin_record(IdemRecord *record, const IdemStart *request,
+						TimestampTz now)
 {
 	int64		former_fence = record->fence;
 
@@ -268,6 +269,13 @@ begin_record(IdemRecord *record, const IdemStart *request, TimestampTz now)
 	record->fence = former_fence;
 	record->created_at = now;
 	grant(record, request, now);
+	if (request->is_complete)
+	{
+		record->status = IDEM_COMPLETE;
+		record->completed_at = now;
+		record->lease_expires_at = IDEM_NO_INSTANT;
+		record->response.body = request->value;
+	}
 }
 
 /* what the former attempt left for the next one is kept */

@@ -30,6 +30,10 @@ typedef struct IdemStart
 	int64		wait_us;
 	bool		takeover;
 	bool		unique_fingerprint;
+	bool		only_if_absent; /* any live record is in progress to this call */
+	bool		is_complete;	/* the record is final at once, with this
+								 * value */
+	struct varlena *value;
 } IdemStart;
 
 typedef struct IdemVerdict
@@ -51,6 +55,10 @@ typedef struct IdemVerdict
  * wait, nothing for an expected outcome.
  */
 extern void idem_claim_start(const IdemStart *request, IdemVerdict *verdict);
+
+/* Make the record of a request that starts anew, keeping only its fence. */
+extern void idem_claim_begin_record(IdemRecord *record, const IdemStart *request,
+									TimestampTz now);
 
 /*
  * Wait until the record is final or gone, at most timeout_us.  False when it

@@ -1,21 +1,11 @@
 /*
  * finish.h
- *		What the owner of a claim does with it: complete, fail, give back,
- *		keep.
+ *		How a claim ends: completed, failed, or given back.
  */
 #ifndef IDEM_ENGINE_FINISH_H
 #define IDEM_ENGINE_FINISH_H
 
-#include "store/records.h"
-
-/* which record, and by which claim; no fence means whoever owns it */
-typedef struct IdemTarget
-{
-	text	   *key;
-	text	   *scope;
-	bool		has_fence;
-	int64		fence;
-} IdemTarget;
+#include "engine/change.h"
 
 typedef struct IdemResult
 {
@@ -25,10 +15,8 @@ typedef struct IdemResult
 } IdemResult;
 
 /*
- * All raise ID412 when the fence is not the record's, before anything else.
- * All but idem_finish_release raise ID404 when there is no live record, and
- * ID425 when it is final already (with other content, where there is any).
- * They wait for an open takeover of the record as UPDATE does.
+ * complete and fail raise ID404 when there is no live record; all raise ID425
+ * when it is final already (with other content, where there is any).
  */
 extern void idem_finish_complete(const IdemTarget *target,
 								 const IdemResult *result);
@@ -37,9 +25,5 @@ extern void idem_finish_fail(const IdemTarget *target, const IdemResult *result,
 
 /* false when there was no live record */
 extern bool idem_finish_release(const IdemTarget *target);
-
-/* returns the end of the lease, cut to the end of the record */
-extern TimestampTz idem_finish_extend_lease(const IdemTarget *target,
-											const Interval *lease);
 
 #endif							/* IDEM_ENGINE_FINISH_H */

@@ -206,3 +206,105 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_wait';
 COMMENT ON FUNCTION idemstore.wait(text, interval, text) IS
 	'Wait until the record is final and return it; NULL at once when there is none, or when it goes away. It sees what others commit while it waits, whatever the isolation level. timeout: NULL is idemstore.default_wait. Overrides lock_timeout, obeys statement_timeout. Errors: ID408 at the timeout, or at once when the claim is the own transaction''s; 22004, 22023, 54000; deadlock_detected as for any lock. Serves wait of litert''s IManager.';
+
+CREATE FUNCTION idemstore.checkpoint(
+	key text,
+	recovery_point text,
+	state json DEFAULT NULL,
+	fence bigint DEFAULT NULL,
+	scope text DEFAULT ''
+) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_checkpoint';
+COMMENT ON FUNCTION idemstore.checkpoint(text, text, json, bigint, text) IS
+	'Note how far the work has come: recovery_point (a name of at most 255 bytes) and state are given to the next attempt, should this one die. fence: NULL skips the check. Errors: 22004 recovery_point is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, ID413, 22023, 54000, 25006.';
+
+CREATE FUNCTION idemstore.assert_owner(
+	key text,
+	fence bigint,
+	scope text DEFAULT ''
+) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_assert_owner';
+COMMENT ON FUNCTION idemstore.assert_owner(text, bigint, text) IS
+	'Make sure that the caller still owns the claim, and that nobody can take it over before the transaction ends: what it writes is fenced. Waits for an open takeover as UPDATE does; extend_lease() and checkpoint() of others are not held off. Errors: 22004 fence is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, 22023, 25006.';
+
+CREATE FUNCTION idemstore.set_nx(
+	key text,
+	value bytea,
+	ttl interval DEFAULT NULL,
+	scope text DEFAULT ''
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_set_nx';
+COMMENT ON FUNCTION idemstore.set_nx(text, bytea, interval, text) IS
+	'Store a value unless the key has a live record, in any state, committed or not: true if stored. The record is complete at once, its response_body is the value. Never waits. ttl: NULL is idemstore.default_ttl. Errors: 22004 value is NULL, ID413, 22023, 54000, 25006. Serves SetNX of Go''s IdempotencyStore.';
+
+CREATE FUNCTION idemstore.set_value(
+	key text,
+	value bytea,
+	ttl interval DEFAULT NULL,
+	scope text DEFAULT ''
+) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_set_value';
+COMMENT ON FUNCTION idemstore.set_value(text, bytea, interval, text) IS
+	'Store a value whatever stood there, a final record and a claim in progress too; the record gets a new fence, so that a former owner is told ID412. Waits for another transaction''s open change as UPDATE does. ttl: NULL is idemstore.default_ttl. Errors: 22004 value is NULL, ID413, 22023, 54000, 25006. Serves Set of Go''s IdempotencyStore.';
+
+CREATE FUNCTION idemstore.get_value(
+	key text,
+	scope text DEFAULT ''
+) RETURNS bytea
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_get_value';
+COMMENT ON FUNCTION idemstore.get_value(text, text) IS
+	'The value of a live complete record, or NULL for a miss; an empty value is a hit. Writes nothing, works in a read-only transaction and on a standby. Errors: 22004, 22023, 54000. Serves Get of Go''s IdempotencyStore.';
+
+CREATE FUNCTION idemstore.initiate(
+	key text,
+	context json DEFAULT NULL,
+	ttl interval DEFAULT NULL,
+	scope text DEFAULT ''
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_initiate';
+COMMENT ON FUNCTION idemstore.initiate(text, json, interval, text) IS
+	'Create a record in processing unless the key has a live one, in any state: true if created. The claim is held until the record expires and is never taken over. Never waits. ttl: NULL is idemstore.default_ttl. Errors: 22004, 22023, 54000, ID413, 25006. Serves initiate of litert''s IManager.';
+
+CREATE FUNCTION idemstore.success(
+	key text,
+	result json,
+	fence bigint DEFAULT NULL,
+	scope text DEFAULT ''
+) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_success';
+COMMENT ON FUNCTION idemstore.success(text, json, bigint, text) IS
+	'complete() with the text of result as response_body, in the database''s encoding. Errors: as complete(): ID404, ID412, ID413, ID425, 22023, 25006. Serves success of litert''s IManager.';
+
+CREATE FUNCTION idemstore.forget(
+	key text,
+	scope text DEFAULT ''
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_forget';
+COMMENT ON FUNCTION idemstore.forget(text, text) IS
+	'Remove the record of the key in any state, a claim in progress too: its owner is told ID404. False when there was no live one. Errors: 22004, 22023, 54000, 25006.';
+
+CREATE FUNCTION idemstore.forget_scope(
+	scope text
+) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'idemstore_forget_scope';
+COMMENT ON FUNCTION idemstore.forget_scope(text) IS
+	'Remove all records of a scope in any state; how many of them were live. Errors: 22004, 54000, 25006.';
+
+CREATE FUNCTION idemstore.fingerprint(
+	payload jsonb,
+	exclude text[] DEFAULT '{}'
+) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_fingerprint';
+COMMENT ON FUNCTION idemstore.fingerprint(jsonb, text[]) IS
+	'SHA-256 in hexadecimal over the payload as canonical JSON: keys sorted by their bytes, numbers as plain decimals without trailing zeroes, no white space, UTF-8. exclude: top-level keys that do not count. The same on every version of PostgreSQL. NULL of NULL. Errors: 22004 exclude contains NULL.';

@@ -9,7 +9,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	operator_functions CONSTANT text[] := '{expire,expire_all}';
+	operator_functions CONSTANT text[] := '{expire,expire_all,forget_scope}';
 	owner_functions CONSTANT text[] := '{grant_usage}';
 	routine regprocedure;
 BEGIN
@@ -36,7 +36,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION idemstore.grant_usage(regrole, text) IS
-	'Let a role call the extension. level application: every function a program calls; operator: expire and expire_all. Only the extension''s owner may call it. Errors: 22004, 22023 for an unknown level.';
+	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all and forget_scope. Only the extension''s owner may call it. Errors: 22004, 22023 for an unknown level.';
 
 REVOKE ALL ON ALL ROUTINES IN SCHEMA idemstore FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA idemstore FROM PUBLIC;

@@ -92,7 +92,6 @@ typedef struct FingerprintSearch
 static IdemStatus read_status(Datum value);
 static struct varlena *read_varlena(const TupleTableSlot *slot, int column);
 static TimestampTz read_instant(const TupleTableSlot *slot, int column);
-static struct varlena *detach(struct varlena *value);
 static void put_varlena(Datum *values, bool *isnull, int column,
 						const struct varlena *value);
 static void put_instant(Datum *values, bool *isnull, int column,
@@ -185,20 +184,20 @@ read_instant(const TupleTableSlot *slot, int column)
 void
 idem_store_records_detach(IdemRecord *record)
 {
-	record->key = detach(record->key);
-	record->scope = detach(record->scope);
-	record->fingerprint = detach(record->fingerprint);
-	record->owner = detach(record->owner);
-	record->response.headers = detach(record->response.headers);
-	record->response.body = detach(record->response.body);
-	record->error = detach(record->error);
-	record->context = detach(record->context);
-	record->recovery_point = detach(record->recovery_point);
-	record->checkpoint = detach(record->checkpoint);
+	record->key = idem_store_records_copy(record->key);
+	record->scope = idem_store_records_copy(record->scope);
+	record->fingerprint = idem_store_records_copy(record->fingerprint);
+	record->owner = idem_store_records_copy(record->owner);
+	record->response.headers = idem_store_records_copy(record->response.headers);
+	record->response.body = idem_store_records_copy(record->response.body);
+	record->error = idem_store_records_copy(record->error);
+	record->context = idem_store_records_copy(record->context);
+	record->recovery_point = idem_store_records_copy(record->recovery_point);
+	record->checkpoint = idem_store_records_copy(record->checkpoint);
 }
 
-static struct varlena *
-detach(struct varlena *value)
+struct varlena *
+idem_store_records_copy(struct varlena *value)
 {
 	struct varlena *copy;
 
@@ -388,7 +387,7 @@ take_rival(TupleTableSlot *slot, TransactionId open_xid, void *arg)
 	if (search->now >= record.expires_at ||
 		idem_store_records_equal(record.key, search->key))
 		return true;
-	search->rival_key = detach(record.key);
+	search->rival_key = idem_store_records_copy(record.key);
 	search->open_xid = open_xid;
 	return false;
 }

@@ -62,6 +62,9 @@ extern void idem_store_records_read(TupleTableSlot *slot, IdemRecord *record);
 /* copy everything, toasted values too, into the current memory context */
 extern void idem_store_records_detach(IdemRecord *record);
 
+/* a detoasted copy in the current memory context, NULL of NULL */
+extern struct varlena *idem_store_records_copy(struct varlena *value);
+
 /* the record as columns, in the order of the table and of idempotency_record */
 extern void idem_store_records_columns(const IdemRecord *record,
 									   Datum *values, bool *isnull);

@@ -377,6 +377,21 @@ is_open_elsewhere(TransactionId xid)
 }
 
 bool
+idem_store_tuple_hold(IdemTable *table)
+{
+	ItemPointerData tid = table->base.slot->tts_tid;
+	TM_FailureData failure;
+
+	table->is_written = true;
+	return is_settled(table_tuple_lock(table->rel, &tid, GetActiveSnapshot(),
+									   table->base.slot,
+									   GetCurrentCommandId(false),
+									   LockTupleKeyShare, LockWaitBlock,
+									   TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
+									   &failure));
+}
+
+bool
 idem_store_tuple_update(IdemTable *table, const Datum *values, const bool *isnull)
 {
 	TM_FailureData failure;

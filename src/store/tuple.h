@@ -66,6 +66,13 @@ extern IdemLockResult idem_store_tuple_lock(IdemTable *table,
 											TransactionId *holder);
 
 /*
+ * Lock all versions of the base FOR KEY SHARE to the end of the transaction:
+ * updates pass, idem_store_tuple_lock does not.  Waits for an open takeover;
+ * false when the row was changed or deleted meanwhile: find it again.
+ */
+extern bool idem_store_tuple_hold(IdemTable *table);
+
+/*
  * Change or delete the base, waiting for an open change of it as UPDATE does.
  * False when the row was changed or deleted meanwhile: find it again.
  */

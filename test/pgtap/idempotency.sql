@@ -1,7 +1,7 @@
 -- The public contract of the idempotency family: what others build on.
 BEGIN;
 LOAD 'idemstore';
-SELECT plan(49);
+SELECT plan(79);
 
 -- the table and its columns, in order
 SELECT has_table('idemstore', 'idempotency_records', 'the table is there');
@@ -82,6 +82,16 @@ INSERT INTO contract VALUES
 	('lookup', 'key text, fingerprint text DEFAULT NULL::text, scope text DEFAULT ''''::text', 'idemstore.idempotency_match', 's', 's'),
 	('get', 'key text, scope text DEFAULT ''''::text', 'idemstore.idempotency_record', 's', 's'),
 	('wait', 'key text, timeout interval DEFAULT NULL::interval, scope text DEFAULT ''''::text', 'idemstore.idempotency_record', 'v', 'u'),
+	('checkpoint', 'key text, recovery_point text, state json DEFAULT NULL::json, fence bigint DEFAULT NULL::bigint, scope text DEFAULT ''''::text', 'void', 'v', 'u'),
+	('assert_owner', 'key text, fence bigint, scope text DEFAULT ''''::text', 'void', 'v', 'u'),
+	('set_nx', 'key text, value bytea, ttl interval DEFAULT NULL::interval, scope text DEFAULT ''''::text', 'boolean', 'v', 'u'),
+	('set_value', 'key text, value bytea, ttl interval DEFAULT NULL::interval, scope text DEFAULT ''''::text', 'void', 'v', 'u'),
+	('get_value', 'key text, scope text DEFAULT ''''::text', 'bytea', 's', 's'),
+	('initiate', 'key text, context json DEFAULT NULL::json, ttl interval DEFAULT NULL::interval, scope text DEFAULT ''''::text', 'boolean', 'v', 'u'),
+	('success', 'key text, result json, fence bigint DEFAULT NULL::bigint, scope text DEFAULT ''''::text', 'void', 'v', 'u'),
+	('forget', 'key text, scope text DEFAULT ''''::text', 'boolean', 'v', 'u'),
+	('forget_scope', 'scope text', 'bigint', 'v', 'u'),
+	('fingerprint', 'payload jsonb, exclude text[] DEFAULT ''{}''::text[]', 'text', 'i', 's'),
 	('expire', 'max_rows integer DEFAULT 10000, OUT relation text, OUT removed bigint', 'SETOF record', 'v', 'u'),
 	('expire_all', 'IN batch_size integer DEFAULT 10000, IN max_duration interval DEFAULT NULL::interval', NULL, 'v', 'u'),
 	('grant_usage', 'role regrole, level text DEFAULT ''application''::text', 'void', 'v', 'u');
@@ -115,7 +125,8 @@ SELECT is_empty(
 SELECT results_eq(
 	$$SELECT proname::text COLLATE "default", proconfig::text COLLATE "default" FROM pg_proc
 		WHERE pronamespace = 'idemstore'::regnamespace AND prosecdef ORDER BY 1$$,
-	$$VALUES ('expire', '{"search_path=pg_catalog, pg_temp"}')$$,
+	$$VALUES ('expire', '{"search_path=pg_catalog, pg_temp"}'),
+		('forget_scope', '{"search_path=pg_catalog, pg_temp"}')$$,
 	'what runs with the owner''s rights has a search_path of its own');
 
 -- settings

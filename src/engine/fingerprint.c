@@ -1,0 +1,200 @@
+/*
+ * fingerprint.c
+ *		The fingerprint of a request's content.
+ *
+ * Fingerprints are stored and compared for as long as records live, also
+ * across major upgrades: what is hashed here must never change, and must not
+ * lean on an order or an output format that PostgreSQL may change.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/sha2.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/numeric.h"
+
+#include "engine/fingerprint.h"
+
+typedef struct Member
+{
+	JsonbValue	key;
+	JsonbValue	value;
+} Member;
+
+static void put_container(StringInfo out, JsonbContainer *container,
+						  ArrayType *exclude);
+static void put_array(StringInfo out, JsonbContainer *container);
+static void put_object(StringInfo out, JsonbContainer *container,
+					   ArrayType *exclude);
+static Member *read_members(JsonbContainer *container, int *n);
+static int	compare_members(const void *a, const void *b);
+static bool is_excluded(const JsonbValue *key, ArrayType *exclude);
+static void put_value(StringInfo out, JsonbValue *value);
+static void put_string(StringInfo out, const JsonbValue *string);
+static text *sha256_hex(const char *data, int len);
+
+text *
+idem_fingerprint_compute(Jsonb *payload, ArrayType *exclude)
+{
+	StringInfoData canonical;
+	char	   *utf8;
+
+	initStringInfo(&canonical);
+	put_container(&canonical, &payload->root, exclude);
+	utf8 = pg_server_to_any(canonical.data, canonical.len, PG_UTF8);
+	return sha256_hex(utf8, utf8 == canonical.data ? canonical.len : strlen(utf8));
+}
+
+static void
+put_container(StringInfo out, JsonbContainer *container, ArrayType *exclude)
+{
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	if (JsonContainerIsScalar(container))
+		put_value(out, getIthJsonbValueFromContainer(container, 0));
+	else if (JsonContainerIsArray(container))
+		put_array(out, container);
+	else
+		put_object(out, container, exclude);
+}
+
+static void
+put_array(StringInfo out, JsonbContainer *container)
+{
+	uint32		n = JsonContainerSize(container);
+	uint32		i;
+
+	appendStringInfoChar(out, '[');
+	for (i = 0; i < n; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(out, ',');
+		put_value(out, getIthJsonbValueFromContainer(container, i));
+	}
+	appendStringInfoChar(out, ']');
+}
+
+static void
+put_object(StringInfo out, JsonbContainer *container, ArrayType *exclude)
+{
+	bool		is_first = true;
+	int			n;
+	Member	   *members = read_members(container, &n);
+	int			i;
+
+	appendStringInfoChar(out, '{');
+	for (i = 0; i < n; i++)
+	{
+		if (is_excluded(&members[i].key, exclude))
+			continue;
+		if (!is_first)
+			appendStringInfoChar(out, ',');
+		is_first = false;
+		put_string(out, &members[i].key);
+		appendStringInfoChar(out, ':');
+		put_value(out, &members[i].value);
+	}
+	appendStringInfoChar(out, '}');
+}
+
+/* sorted by the bytes of the keys; jsonb's own order looks at lengths first */
+static Member *
+read_members(JsonbContainer *container, int *n)
+{
+	Member	   *members = palloc(JsonContainerSize(container) * sizeof(Member));
+	JsonbIterator *it = JsonbIteratorInit(container);
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	*n = 0;
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			members[*n].key = value;
+		else if (token == WJB_VALUE)
+			members[(*n)++].value = value;
+	}
+	qsort(members, *n, sizeof(Member), compare_members);
+	return members;
+}
+
+static int
+compare_members(const void *a, const void *b)
+{
+	const JsonbValue *x = &((const Member *) a)->key;
+	const JsonbValue *y = &((const Member *) b)->key;
+	int			order = memcmp(x->val.string.val, y->val.string.val,
+							   Min(x->val.string.len, y->val.string.len));
+
+	return order != 0 ? order : x->val.string.len - y->val.string.len;
+}
+
+static bool
+is_excluded(const JsonbValue *key, ArrayType *exclude)
+{
+	ArrayIterator it;
+	Datum		name;
+	bool		isnull;
+	bool		found = false;
+
+	if (exclude == NULL)
+		return false;
+	it = array_create_iterator(exclude, 0, NULL);
+	while (!found && array_iterate(it, &name, &isnull))
+	{
+		text	   *t = DatumGetTextPP(name);
+
+		found = VARSIZE_ANY_EXHDR(t) == key->val.string.len &&
+			memcmp(VARDATA_ANY(t), key->val.string.val, key->val.string.len) == 0;
+	}
+	array_free_iterator(it);
+	return found;
+}
+
+static void
+put_value(StringInfo out, JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvNull:
+			appendStringInfoString(out, "null");
+			break;
+		case jbvBool:
+			appendStringInfoString(out, value->val.boolean ? "true" : "false");
+			break;
+		case jbvNumeric:
+			appendStringInfoString(out, numeric_normalize(value->val.numeric));
+			break;
+		case jbvString:
+			put_string(out, value);
+			break;
+		case jbvBinary:
+			put_container(out, value->val.binary.data, NULL);
+			break;
+		default:
+			elog(ERROR, "unexpected jsonb value type: %d", (int) value->type);
+	}
+}
+
+static void
+put_string(StringInfo out, const JsonbValue *string)
+{
+	escape_json(out, pnstrdup(string->val.string.val, string->val.string.len));
+}
+
+static text *
+sha256_hex(const char *data, int len)
+{
+	bytea	   *digest;
+	text	   *result = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH * 2);
+
+	digest = DatumGetByteaPP(DirectFunctionCall1(sha256_bytea,
+												 PointerGetDatum(cstring_to_text_with_len(data, len))));
+	SET_VARSIZE(result, VARHDRSZ + PG_SHA256_DIGEST_LENGTH * 2);
+	hex_encode(VARDATA_ANY(digest), PG_SHA256_DIGEST_LENGTH, VARDATA(result));
+	return result;
+}

@@ -1,0 +1,111 @@
+/*
+ * value.c
+ *		Records as plain values, and forgetting records.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/timestamp.h"
+
+#include "engine/change.h"
+#include "engine/value.h"
+#include "engine/wait.h"
+#include "pg/clock.h"
+
+static bool try_set(const IdemStart *request, TransactionId *blocker);
+static bool write_value(IdemTable *table, const IdemStart *request);
+static IdemAction decide_forget(const IdemTarget *target, IdemRecord *record,
+								TimestampTz now, void *arg);
+
+void
+idem_value_set(const IdemStart *request)
+{
+	TransactionId blocker;
+
+	while (!try_set(request, &blocker))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (TransactionIdIsValid(blocker))
+			XactLockTableWait(blocker, NULL, NULL, XLTW_None);
+	}
+	idem_wait_wake(request->key, request->scope);
+}
+
+/* false when the row moved on, or the blocker's insertion is in the way */
+static bool
+try_set(const IdemStart *request, TransactionId *blocker)
+{
+	IdemKey		key = idem_store_records_key(request->key, request->scope);
+	IdemTable	table;
+	bool		is_done = false;
+
+	*blocker = InvalidTransactionId;
+	idem_store_records_open(&table, RowExclusiveLock);
+	idem_store_tuple_probe(&table, &key);
+	if (!idem_store_tuple_has_base(&table) && idem_store_tuple_has_pending(&table))
+		*blocker = table.pending.open_xid;
+	else
+		is_done = write_value(&table, request);
+	idem_store_table_close(&table);
+	return is_done;
+}
+
+static bool
+write_value(IdemTable *table, const IdemStart *request)
+{
+	IdemRecord	record = {0};
+	bool		has_base = idem_store_tuple_has_base(table);
+
+	if (has_base)
+		idem_store_records_read(table->base.slot, &record);
+	idem_claim_begin_record(&record, request, idem_clock_now());
+	if (has_base)
+		return idem_store_records_update(table, &record);
+	return idem_store_records_insert(table, &record);
+}
+
+bool
+idem_value_forget(text *key, text *scope)
+{
+	IdemTarget	target = {.key = key, .scope = scope};
+
+	return idem_change_record(&target, decide_forget, NULL) != IDEM_NOTHING;
+}
+
+static IdemAction
+decide_forget(const IdemTarget *target, IdemRecord *record, TimestampTz now,
+			  void *arg)
+{
+	return record == NULL ? IDEM_NOTHING : IDEM_DELETE_AND_WAKE;
+}
+
+/*
+ * Set-oriented, so SQL.  Waiters of these records are not woken by the commit,
+ * they look within a second.
+ */
+int64
+idem_value_forget_scope(text *scope)
+{
+	Oid			types[] = {TEXTOID, TIMESTAMPTZOID};
+	Datum		values[] = {PointerGetDatum(scope),
+	TimestampTzGetDatum(idem_clock_now())};
+	int64		result;
+	bool		isnull;
+
+	SPI_connect();
+	if (SPI_execute_with_args("WITH gone AS ("
+							  " DELETE FROM idemstore.idempotency_records"
+							  " WHERE scope OPERATOR(pg_catalog.=) $1"
+							  " RETURNING expires_at OPERATOR(pg_catalog.>) $2 AS was_live)"
+							  " SELECT pg_catalog.count(*) FROM gone WHERE was_live",
+							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not forget a scope");
+	result = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+										 SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return result;
+}
