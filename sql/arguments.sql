@@ -15,6 +15,9 @@ SELECT idemstore.start_processing('k', ttl => '100000 hours');
 SELECT idemstore.start_processing('k', ttl => make_interval(years => 2147483647 / 12));
 SELECT idemstore.start_processing('k', ttl => make_interval(days => 2147483647));
 SELECT idemstore.start_processing('k', ttl => make_interval(secs => 9e12));
+SELECT idemstore.start_processing('k', ttl => '10 years 1 month');
+SELECT idemstore.start_processing('k', ttl => '-10 years -1 day');
+SELECT idemstore.start_processing('k', ttl => '3000000 months -90000000 days');
 SELECT idemstore.start_processing('k', lease => '11 years');
 SELECT idemstore.start_processing('k', lease => '-1 s');
 SELECT idemstore.start_processing('k', wait => '-1 s');
@@ -93,6 +96,8 @@ SELECT expires_at FROM idemstore.get('month');
 -- the settings
 SET idemstore.test_clock = 'rubbish';
 SET idemstore.test_clock = 'now';
+SET idemstore.test_clock = '2026-01-01 00:00 No/Zone';
+SET idemstore.max_body_size = '201MB';
 SET idemstore.default_ttl = '0';
 SET idemstore.default_lease = '-1';
 SET idemstore.no_such_setting = 1;

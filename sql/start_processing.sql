@@ -62,5 +62,15 @@ SELECT outcome, conflicting_key FROM idemstore.start_processing('u2', 'same', un
 SELECT outcome FROM idemstore.start_processing('u1', 'same', unique_fingerprint => true);
 SELECT outcome FROM idemstore.start_processing('u3', 'same');
 SELECT idemstore.get('u2') IS NULL AS refused_left_no_trace;
+-- a lease that is over comes before a rival; a refused reclaim leaves no lock
+SELECT outcome FROM idemstore.start_processing('u4', 'two', lease => '0');
+SELECT outcome FROM idemstore.start_processing('u5', 'two');
+SELECT outcome, attempt FROM idemstore.start_processing('u4', 'two', unique_fingerprint => true);
+SELECT outcome FROM idemstore.start_processing('u6', 'three', ttl => '1 s');
+SET idemstore.test_clock = '2026-01-01 00:06:00+00';
+BEGIN;
+SELECT outcome, conflicting_key FROM idemstore.start_processing('u6', 'same', unique_fingerprint => true);
+SELECT pg_current_xact_id_if_assigned() IS NULL AS no_transaction_id;
+ROLLBACK;
 
 TRUNCATE idemstore.idempotency_records;

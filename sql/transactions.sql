@@ -19,6 +19,17 @@ WITH claim AS (
 )
 SELECT outcome, (SELECT count(*) FROM charge) AS charged FROM claim;
 
+-- rows that the same statement changes by SQL
+SET statement_timeout = '10 s';
+WITH gone AS (
+	DELETE FROM idemstore.idempotency_records WHERE key = 'cte' RETURNING key
+)
+SELECT idemstore.release(key), idemstore.wait(key) IS NULL AS nothing_to_wait_for FROM gone;
+SELECT outcome FROM idemstore.start_processing('sql');
+UPDATE idemstore.idempotency_records SET owner = 'me' WHERE key = 'sql' RETURNING idemstore.complete(key, 200);
+SELECT owner, status FROM idemstore.get('sql');
+RESET statement_timeout;
+
 -- all of it in a PL/pgSQL function, with an attempt that fails and is undone
 CREATE FUNCTION pg_temp.pay(k text, amount int) RETURNS text
 LANGUAGE plpgsql AS $$

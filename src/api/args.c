@@ -24,8 +24,7 @@ void
 idem_args_require_writable(const char *function)
 {
 	PreventCommandDuringRecovery(function);
-	if (XactReadOnly)
-		PreventCommandIfReadOnly(function);
+	PreventCommandIfReadOnly(function);
 	PreventCommandIfParallelMode(function);
 }
 

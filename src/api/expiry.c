@@ -24,6 +24,7 @@ PG_FUNCTION_INFO_V1(idemstore_expire);
 PG_FUNCTION_INFO_V1(idemstore_expire_all);
 
 static void put_report(const char *relation, int64 removed, void *arg);
+static void require_nonatomic(const CallContext *context);
 static bool expire_batch(int32 batch_size);
 static bool is_past(int64 deadline_us);
 
@@ -53,14 +54,13 @@ idemstore_expire_all(PG_FUNCTION_ARGS)
 {
 	int32		batch_size = idem_args_positive_int(fcinfo, 0, "batch_size");
 	const Interval *limit = idem_args_optional_period(fcinfo, 1, "max_duration");
-	CallContext *context = (CallContext *) fcinfo->context;
-	bool		is_atomic = context == NULL || !IsA(context, CallContext) || context->atomic;
 	int64		deadline_us = PG_INT64_MAX;
 
 	idem_args_require_writable("expire_all()");
+	require_nonatomic((CallContext *) fcinfo->context);
 	if (limit != NULL)
 		deadline_us = idem_clock_monotonic_us() + idem_args_period_us(limit);
-	SPI_connect_ext(is_atomic ? 0 : SPI_OPT_NONATOMIC);
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	while (expire_batch(batch_size) && !is_past(deadline_us))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -70,12 +70,24 @@ idemstore_expire_all(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+static void
+require_nonatomic(const CallContext *context)
+{
+	if (context == NULL || !IsA(context, CallContext) || context->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				 errmsg("expire_all() cannot run inside a transaction block"),
+				 errdetail("It commits after every batch."),
+				 errhint("Call it outside a transaction, or call expire().")));
+}
+
 /* is there more? */
 static bool
 expire_batch(int32 batch_size)
 {
 	Oid			types[] = {INT4OID};
 	Datum		values[] = {Int32GetDatum(batch_size)};
+	bool		has_more;
 	bool		isnull;
 	int			status;
 
@@ -84,8 +96,11 @@ expire_batch(int32 batch_size)
 								   lengthof(types), types, values, NULL, false, 1);
 	if (status != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not call expire(): %s", SPI_result_code_string(status));
-	return DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
-									  1, &isnull));
+	has_more = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
+										  SPI_tuptable->tupdesc, 1, &isnull));
+	/* a commit does not free it */
+	SPI_freetuptable(SPI_tuptable);
+	return has_more;
 }
 
 static bool

@@ -57,8 +57,8 @@ PG_FUNCTION_INFO_V1(idemstore_assert_owner);
 
 static void require_fingerprint(const IdemStart *request);
 static Datum verdict_datum(PG_FUNCTION_ARGS, const IdemVerdict *verdict);
-static void put_claim(const IdemRecord *record, Datum *values, bool *isnull);
-static void put_response(const IdemRecord *record, Datum *values, bool *isnull);
+static void put_claim(const IdemVerdict *verdict, Datum *values, bool *isnull);
+static void put_response(const IdemVerdict *verdict, Datum *values, bool *isnull);
 static Interval *interval_from_us(int64 us);
 static void require_fence(const IdemTarget *target);
 static IdemResponse response_from(PG_FUNCTION_ARGS, int status_arg);
@@ -114,11 +114,11 @@ verdict_datum(PG_FUNCTION_ARGS, const IdemVerdict *verdict)
 	{
 		case IDEM_STARTED:
 		case IDEM_ABANDONED:
-			put_claim(&verdict->record, values, isnull);
+			put_claim(verdict, values, isnull);
 			break;
 		case IDEM_REPLAY:
 		case IDEM_TERMINALLY_FAILED:
-			put_response(&verdict->record, values, isnull);
+			put_response(verdict, values, isnull);
 			break;
 		case IDEM_IN_PROGRESS:
 			idem_result_put(values, isnull, VERDICT_RETRY_AFTER,
@@ -135,24 +135,24 @@ verdict_datum(PG_FUNCTION_ARGS, const IdemVerdict *verdict)
 }
 
 static void
-put_claim(const IdemRecord *record, Datum *values, bool *isnull)
+put_claim(const IdemVerdict *verdict, Datum *values, bool *isnull)
 {
-	values[VERDICT_FENCE] = Int64GetDatum(record->fence);
+	values[VERDICT_FENCE] = Int64GetDatum(verdict->fence);
 	isnull[VERDICT_FENCE] = false;
-	values[VERDICT_ATTEMPT] = Int32GetDatum(record->attempt);
+	values[VERDICT_ATTEMPT] = Int32GetDatum(verdict->attempt);
 	isnull[VERDICT_ATTEMPT] = false;
-	idem_result_put(values, isnull, VERDICT_RECOVERY_POINT, record->recovery_point);
-	idem_result_put(values, isnull, VERDICT_CHECKPOINT, record->checkpoint);
+	idem_result_put(values, isnull, VERDICT_RECOVERY_POINT, verdict->recovery_point);
+	idem_result_put(values, isnull, VERDICT_CHECKPOINT, verdict->checkpoint);
 }
 
 static void
-put_response(const IdemRecord *record, Datum *values, bool *isnull)
+put_response(const IdemVerdict *verdict, Datum *values, bool *isnull)
 {
-	values[VERDICT_RESPONSE_STATUS] = Int32GetDatum(record->response.status);
-	isnull[VERDICT_RESPONSE_STATUS] = !record->response.has_status;
-	idem_result_put(values, isnull, VERDICT_RESPONSE_HEADERS, record->response.headers);
-	idem_result_put(values, isnull, VERDICT_RESPONSE_BODY, record->response.body);
-	idem_result_put(values, isnull, VERDICT_ERROR, record->error);
+	values[VERDICT_RESPONSE_STATUS] = Int32GetDatum(verdict->response.status);
+	isnull[VERDICT_RESPONSE_STATUS] = !verdict->response.has_status;
+	idem_result_put(values, isnull, VERDICT_RESPONSE_HEADERS, verdict->response.headers);
+	idem_result_put(values, isnull, VERDICT_RESPONSE_BODY, verdict->response.body);
+	idem_result_put(values, isnull, VERDICT_ERROR, verdict->error);
 }
 
 static Interval *

@@ -13,7 +13,7 @@
 
 #include "api/args.h"
 #include "api/result.h"
-#include "engine/claim.h"
+#include "engine/await.h"
 #include "engine/value.h"
 #include "pg/clock.h"
 #include "pg/guc.h"
@@ -124,7 +124,7 @@ fetch_live(IdemTable *table, const text *key, const text *scope,
 {
 	IdemKey		record_key = idem_store_records_key(key, scope);
 
-	if (!idem_store_tuple_fetch(table, &record_key, GetActiveSnapshot()))
+	if (!idem_store_versions_fetch(table, &record_key, GetActiveSnapshot()))
 		return false;
 	idem_store_records_read(table->base.slot, record);
 	return now < record->expires_at;
@@ -141,7 +141,7 @@ idemstore_wait(PG_FUNCTION_ARGS)
 
 	if (timeout != NULL)
 		timeout_us = idem_args_period_us(timeout);
-	if (!idem_claim_wait(key, scope, timeout_us, &record))
+	if (!idem_await_final(key, scope, timeout_us, &record))
 		PG_RETURN_NULL();
 	return idem_result_record(get_func_rettype(fcinfo->flinfo->fn_oid), &record);
 }

@@ -48,7 +48,7 @@ look_and_decide(IdemTable *table, const IdemTarget *target, IdemRecord *record,
 	IdemKey		key = idem_store_records_key(target->key, target->scope);
 	TimestampTz now;
 
-	if (!idem_store_tuple_find(table, &key))
+	if (!idem_store_versions_find(table, &key))
 		return change(target, NULL, idem_clock_now(), arg);
 	idem_store_records_read(table->base.slot, record);
 	now = idem_clock_now();

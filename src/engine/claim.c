@@ -10,7 +10,7 @@
  *
  * The order of the decisions is part of the contract: another fingerprint
  * before anything else, a final record before an open transaction, an open
- * transaction before the lease.
+ * transaction before the lease, the lease before a rival under another key.
  */
 #include "postgres.h"
 
@@ -19,9 +19,9 @@
 #include "utils/timestamp.h"
 
 #include "engine/claim.h"
+#include "engine/standing.h"
 #include "engine/wait.h"
 #include "pg/clock.h"
-#include "pg/errors.h"
 
 /* what a caller is told to wait when only an open transaction is in the way */
 #define OPEN_TRANSACTION_RETRY_US	USECS_PER_SEC
@@ -35,34 +35,33 @@ typedef enum Step
 	TAKE_OVER
 } Step;
 
-static void attempt(const IdemStart *request, IdemVerdict *verdict);
-static void detach_answer(IdemVerdict *verdict);
-static bool try_start(IdemTable *table, const IdemStart *request,
-					  IdemVerdict *verdict);
-static Step decide(const IdemTable *table, const IdemStart *request,
-				   TimestampTz now, IdemVerdict *verdict);
-static Step decide_live(const IdemTable *table, const IdemStart *request,
-						TimestampTz now, IdemVerdict *verdict);
-static Step decide_pending(const IdemTable *table, const IdemStart *request,
-						   TimestampTz now, IdemVerdict *verdict);
-static Step answer(IdemVerdict *verdict, IdemOutcome outcome);
-static Step blocked(IdemVerdict *verdict, TransactionId blocker, TimestampTz now);
+/* one look at the record, and what was decided on it */
+typedef struct Attempt
+{
+	const IdemStart *request;
+	IdemTable	table;
+	TimestampTz now;
+	IdemRecord	record;			/* what stands there, then what is written */
+	IdemVerdict *verdict;
+} Attempt;
+
+static void attempt_start(const IdemStart *request, IdemVerdict *verdict);
+static bool try_start(Attempt *attempt);
+static Step decide(Attempt *attempt);
+static Step decide_held(Attempt *attempt, const IdemStanding *standing);
 static bool is_mismatch(const IdemStart *request, const IdemRecord *record);
-static bool claim(IdemTable *table, const IdemStart *request, Step step,
-				  TimestampTz now, IdemVerdict *verdict);
-static bool lock_base(IdemTable *table, TimestampTz now, IdemVerdict *verdict,
-					  bool *is_blocked);
+static bool claim(Attempt *attempt, Step step);
+static bool claim_unique(Attempt *attempt, Step step);
+static bool has_rival(Attempt *attempt);
+static bool claim_base(Attempt *attempt, Step step);
+static bool insert_claim(Attempt *attempt);
 static void begin_next_attempt(IdemRecord *record, const IdemStart *request,
 							   TimestampTz now);
 static void grant(IdemRecord *record, const IdemStart *request, TimestampTz now);
-static bool write_claim(IdemTable *table, const IdemStart *request, Step step,
-						TimestampTz now, IdemVerdict *verdict);
-static bool is_certainly_absent(IdemTable *table, const IdemStart *request);
-static bool write_unique(IdemTable *table, const IdemStart *request, Step step,
-						 TimestampTz now, IdemVerdict *verdict);
-static bool look(text *key, text *scope, IdemVerdict *verdict);
-static void raise_own_wait(const text *key);
-static void raise_wait_timeout(const text *key);
+static Step answer(Attempt *attempt, IdemOutcome outcome);
+static Step answer_blocked(Attempt *attempt, TransactionId blocker);
+static Step answer_claim(Attempt *attempt, IdemOutcome outcome);
+static Step answer_final(Attempt *attempt);
 
 void
 idem_claim_start(const IdemStart *request, IdemVerdict *verdict)
@@ -71,129 +70,91 @@ idem_claim_start(const IdemStart *request, IdemVerdict *verdict)
 
 	idem_wait_begin(&waiter, request->key, request->scope, request->wait_us);
 	do
-		attempt(request, verdict);
+		attempt_start(request, verdict);
 	while (verdict->is_waitable &&
-		   idem_wait_sleep(&waiter, verdict->blocker, verdict->retry_after_us));
+		   idem_wait_sleep(&waiter, verdict->blocker, verdict->blocker_is_locker,
+						   verdict->retry_after_us));
 	idem_wait_end(&waiter);
 }
 
 static void
-attempt(const IdemStart *request, IdemVerdict *verdict)
+attempt_start(const IdemStart *request, IdemVerdict *verdict)
 {
-	IdemTable	table;
+	Attempt		attempt = {.request = request, .verdict = verdict};
 
-	idem_store_records_open(&table, RowExclusiveLock);
-	while (!try_start(&table, request, verdict))
+	idem_store_records_open(&attempt.table, RowExclusiveLock);
+	while (!try_start(&attempt))
 		CHECK_FOR_INTERRUPTS();
-	detach_answer(verdict);
-	idem_store_table_close(&table);
-}
-
-/* in progress has no answer yet, and may be seen many times in one wait */
-static void
-detach_answer(IdemVerdict *verdict)
-{
-	if (verdict->outcome == IDEM_IN_PROGRESS)
-		memset(&verdict->record, 0, sizeof(IdemRecord));
-	else
-		idem_store_records_detach(&verdict->record);
+	idem_store_table_close(&attempt.table);
 }
 
 /* false when the row moved on between look and write */
 static bool
-try_start(IdemTable *table, const IdemStart *request, IdemVerdict *verdict)
+try_start(Attempt *attempt)
 {
+	const IdemStart *request = attempt->request;
 	IdemKey		key = idem_store_records_key(request->key, request->scope);
-	TimestampTz now;
 	Step		step;
 
-	memset(verdict, 0, sizeof(IdemVerdict));
-	idem_store_tuple_probe(table, &key);
-	now = idem_clock_now();
-	step = decide(table, request, now, verdict);
-	return step == ANSWER || claim(table, request, step, now, verdict);
+	memset(attempt->verdict, 0, sizeof(IdemVerdict));
+	idem_store_versions_probe(&attempt->table, &key);
+	attempt->now = idem_clock_now();
+	step = decide(attempt);
+	if (step == ANSWER)
+		return true;
+	/* a takeover keeps the fingerprint that its record stands for already */
+	if (request->unique_fingerprint && step != TAKE_OVER)
+		return claim_unique(attempt, step);
+	return claim(attempt, step);
 }
 
 static Step
-decide(const IdemTable *table, const IdemStart *request, TimestampTz now,
-	   IdemVerdict *verdict)
+decide(Attempt *attempt)
 {
-	if (idem_store_tuple_has_base(table))
+	const IdemStart *request = attempt->request;
+	IdemStanding standing;
+
+	idem_standing_describe(&attempt->table, attempt->now, &standing);
+	attempt->record = standing.record;
+	if (standing.is_live && request->only_if_absent)
+		return answer(attempt, IDEM_IN_PROGRESS);
+	if (standing.is_live && is_mismatch(request, &standing.record))
+		return answer(attempt, IDEM_MISMATCH);
+
+	switch (standing.kind)
 	{
-		idem_store_records_read(table->base.slot, &verdict->record);
-		if (now < verdict->record.expires_at)
-			return decide_live(table, request, now, verdict);
+		case IDEM_ABSENT:
+			return INSERT;
+		case IDEM_EXPIRED:
+			return RECLAIM;
+		case IDEM_OPEN:
+			return answer_blocked(attempt, standing.blocker);
+		case IDEM_HELD:
+			return decide_held(attempt, &standing);
+		case IDEM_LAPSED:
+			return request->takeover ? TAKE_OVER : answer_claim(attempt, IDEM_ABANDONED);
+		case IDEM_GIVEN_UP:
+			return TAKE_OVER;
+		case IDEM_FINAL:
+			return answer_final(attempt);
 	}
-	if (idem_store_tuple_has_pending(table))
-		return decide_pending(table, request, now, verdict);
-	if (!idem_store_tuple_has_base(table))
-		return INSERT;
-	if (TransactionIdIsValid(table->base.open_xid))
-		return blocked(verdict, table->base.open_xid, now);
-	return RECLAIM;
+	return ANSWER;				/* keep the compiler quiet */
 }
 
+/* the same owner again has lost an acknowledgement */
 static Step
-decide_live(const IdemTable *table, const IdemStart *request, TimestampTz now,
-			IdemVerdict *verdict)
+decide_held(Attempt *attempt, const IdemStanding *standing)
 {
-	const IdemRecord *record = &verdict->record;
-	bool		has_lease = record->lease_expires_at != IDEM_NO_INSTANT;
-	bool		is_lease_live = now < record->lease_expires_at;
+	const IdemStart *request = attempt->request;
+	const IdemRecord *record = &standing->record;
 
-	if (request->only_if_absent)
-		return answer(verdict, IDEM_IN_PROGRESS);
-	if (is_mismatch(request, record))
-		return answer(verdict, IDEM_MISMATCH);
-	if (record->status == IDEM_COMPLETE)
-		return answer(verdict, IDEM_REPLAY);
-	if (record->status == IDEM_FAILED)
-		return answer(verdict, IDEM_TERMINALLY_FAILED);
-	if (TransactionIdIsValid(table->base.open_xid))
-		return blocked(verdict, table->base.open_xid, now);
-	if (is_lease_live && request->owner != NULL &&
+	if (request->owner != NULL && attempt->now < record->lease_expires_at &&
 		idem_store_records_equal(request->owner, record->owner))
-		return answer(verdict, IDEM_STARTED);
-	if (is_lease_live || (has_lease && idem_store_tuple_base_is_own(table)))
-	{
-		blocked(verdict, InvalidTransactionId, now);
-		/* nobody but this transaction could end its own claim */
-		verdict->is_waitable = !idem_store_tuple_base_is_own(table);
-		return ANSWER;
-	}
-	if (has_lease && !request->takeover)
-		return answer(verdict, IDEM_ABANDONED);
-	return TAKE_OVER;
-}
-
-static Step
-decide_pending(const IdemTable *table, const IdemStart *request,
-			   TimestampTz now, IdemVerdict *verdict)
-{
-	idem_store_records_read(table->pending.slot, &verdict->record);
-	if (now < verdict->record.expires_at && is_mismatch(request, &verdict->record))
-		return answer(verdict, IDEM_MISMATCH);
-	return blocked(verdict, table->pending.open_xid, now);
-}
-
-static Step
-answer(IdemVerdict *verdict, IdemOutcome outcome)
-{
-	verdict->outcome = outcome;
+		return answer_claim(attempt, IDEM_STARTED);
+	answer_blocked(attempt, InvalidTransactionId);
+	/* nobody but this transaction could end its own claim */
+	attempt->verdict->is_waitable = !standing->is_own;
 	return ANSWER;
-}
-
-/* in progress, until the blocker ends or else the lease */
-static Step
-blocked(IdemVerdict *verdict, TransactionId blocker, TimestampTz now)
-{
-	TimestampTz lease_end = verdict->record.lease_expires_at;
-
-	verdict->retry_after_us = lease_end > now ?
-		lease_end - now : OPEN_TRANSACTION_RETRY_US;
-	verdict->is_waitable = true;
-	verdict->blocker = blocker;
-	return answer(verdict, IDEM_IN_PROGRESS);
 }
 
 static bool
@@ -205,58 +166,92 @@ is_mismatch(const IdemStart *request, const IdemRecord *record)
 
 /* Do what was decided.  False when the row moved on. */
 static bool
-claim(IdemTable *table, const IdemStart *request, Step step, TimestampTz now,
-	  IdemVerdict *verdict)
+claim(Attempt *attempt, Step step)
 {
-	IdemRecord *record = &verdict->record;
-
 	if (step != INSERT)
-	{
-		bool		is_blocked = false;
-
-		if (!lock_base(table, now, verdict, &is_blocked))
-			return false;
-		if (is_blocked)
-			return true;
-	}
-	if (step == TAKE_OVER)
-		begin_next_attempt(record, request, now);
-	else
-		idem_claim_begin_record(record, request, now);
-
-	verdict->outcome = IDEM_STARTED;
-	if (request->unique_fingerprint)
-		return write_unique(table, request, step, now, verdict);
-	return write_claim(table, request, step, now, verdict);
+		return claim_base(attempt, step);
+	idem_claim_begin_record(&attempt->record, attempt->request, attempt->now);
+	answer_claim(attempt, IDEM_STARTED);
+	return insert_claim(attempt);
 }
 
 /*
- * The exclusive lock, and not just the update's, is what assert_owner's lock
- * holds off.  False when the row moved on.
+ * The lock on the fingerprint spans check and write only, so it is held for
+ * microseconds.  Afterwards the written row itself, committed or not, is what
+ * the next check finds.
  */
 static bool
-lock_base(IdemTable *table, TimestampTz now, IdemVerdict *verdict,
-		  bool *is_blocked)
+claim_unique(Attempt *attempt, Step step)
 {
-	TransactionId holder;
+	const IdemStart *request = attempt->request;
+	bool		is_done;
 
-	switch (idem_store_tuple_lock(table, &holder))
-	{
-		case IDEM_LOCK_HELD:
-			*is_blocked = true;
-			idem_store_records_read(table->base.slot, &verdict->record);
-			blocked(verdict, holder, now);
-			return true;
-		case IDEM_LOCK_ROW_MOVED:
-			return false;
-		case IDEM_LOCKED:
-			break;
-	}
-	idem_store_records_read(table->base.slot, &verdict->record);
+	idem_wait_lock_fingerprint(request->fingerprint, request->scope);
+	is_done = has_rival(attempt) || claim(attempt, step);
+	idem_wait_unlock_fingerprint(request->fingerprint, request->scope);
+	return is_done;
+}
+
+static bool
+has_rival(Attempt *attempt)
+{
+	const IdemStart *request = attempt->request;
+	IdemVerdict *verdict = attempt->verdict;
+
+	if (!idem_store_records_find_rival(&attempt->table, request->key,
+									   request->fingerprint, request->scope,
+									   attempt->now, &verdict->conflicting_key,
+									   &verdict->blocker))
+		return false;
+	verdict->is_waitable = TransactionIdIsValid(verdict->blocker);
+	answer(attempt, IDEM_DUPLICATE);
 	return true;
 }
 
-/* a new record; one that stood under the key has expired */
+/*
+ * Take the row that stands there.  The exclusive lock, and not just the
+ * update's, is what assert_owner's lock holds off.
+ */
+static bool
+claim_base(Attempt *attempt, Step step)
+{
+	TransactionId holder;
+	IdemLockResult result = idem_store_tuple_lock(&attempt->table, &holder);
+
+	if (result == IDEM_LOCK_ROW_MOVED)
+		return false;
+	idem_store_records_read(attempt->table.base.slot, &attempt->record);
+	if (result == IDEM_LOCK_HELD)
+	{
+		answer_blocked(attempt, holder);
+		attempt->verdict->blocker_is_locker = true;
+		return true;
+	}
+
+	if (step == TAKE_OVER)
+		begin_next_attempt(&attempt->record, attempt->request, attempt->now);
+	else
+		idem_claim_begin_record(&attempt->record, attempt->request, attempt->now);
+	answer_claim(attempt, IDEM_STARTED);
+	return idem_store_records_update(&attempt->table, &attempt->record);
+}
+
+/*
+ * A record that is expired from the start is absent for everybody: nothing is
+ * written, so that nobody is blocked.
+ */
+static bool
+insert_claim(Attempt *attempt)
+{
+	const IdemRecord *record = &attempt->record;
+	IdemKey		key = idem_store_records_key(record->key, record->scope);
+
+	if (attempt->now < record->expires_at)
+		return idem_store_records_insert(&attempt->table, record);
+	return !idem_store_versions_find(&attempt->table, &key) &&
+		!idem_store_versions_has_pending(&attempt->table);
+}
+
 void
 idem_claim_begin_record(IdemRecord *record, const IdemStart *request,
 						TimestampTz now)
@@ -304,119 +299,51 @@ grant(IdemRecord *record, const IdemStart *request, TimestampTz now)
 	record->completed_at = IDEM_NO_INSTANT;
 }
 
-static bool
-write_claim(IdemTable *table, const IdemStart *request, Step step,
-			TimestampTz now, IdemVerdict *verdict)
+static Step
+answer(Attempt *attempt, IdemOutcome outcome)
 {
-	const IdemRecord *record = &verdict->record;
-
-	if (step != INSERT)
-		return idem_store_records_update(table, record);
-	if (now < record->expires_at)
-		return idem_store_records_insert(table, record);
-	/* expired from the start is absent: nothing to write, nobody to block */
-	return is_certainly_absent(table, request);
+	attempt->verdict->outcome = outcome;
+	return ANSWER;
 }
 
-static bool
-is_certainly_absent(IdemTable *table, const IdemStart *request)
+/* in progress, until the blocker ends or else the lease */
+static Step
+answer_blocked(Attempt *attempt, TransactionId blocker)
 {
-	IdemKey		key = idem_store_records_key(request->key, request->scope);
+	IdemVerdict *verdict = attempt->verdict;
+	TimestampTz lease_end = attempt->record.lease_expires_at;
 
-	return !idem_store_tuple_find(table, &key) &&
-		!idem_store_tuple_has_pending(table);
+	verdict->retry_after_us = OPEN_TRANSACTION_RETRY_US;
+	if (lease_end > attempt->now)
+		verdict->retry_after_us = lease_end - attempt->now;
+	verdict->is_waitable = true;
+	verdict->blocker = blocker;
+	return answer(attempt, IDEM_IN_PROGRESS);
 }
 
-/*
- * The lock on the fingerprint spans check and write only, so it is held for
- * microseconds.  Afterwards the written row itself, committed or not, is what
- * the next check finds.
- */
-static bool
-write_unique(IdemTable *table, const IdemStart *request, Step step,
-			 TimestampTz now, IdemVerdict *verdict)
+static Step
+answer_claim(Attempt *attempt, IdemOutcome outcome)
 {
-	const IdemRecord *record = &verdict->record;
-	bool		is_done = true;
+	IdemVerdict *verdict = attempt->verdict;
+	const IdemRecord *record = &attempt->record;
 
-	idem_wait_lock_fingerprint(record->fingerprint, record->scope);
-	if (idem_store_records_find_rival(table, record, now,
-									  &verdict->conflicting_key,
-									  &verdict->blocker))
-	{
-		verdict->outcome = IDEM_DUPLICATE;
-		verdict->is_waitable = TransactionIdIsValid(verdict->blocker);
-	}
-	else
-		is_done = write_claim(table, request, step, now, verdict);
-	idem_wait_unlock_fingerprint(record->fingerprint, record->scope);
-	return is_done;
+	verdict->fence = record->fence;
+	verdict->attempt = record->attempt;
+	verdict->recovery_point = idem_store_records_copy(record->recovery_point);
+	verdict->checkpoint = idem_store_records_copy(record->checkpoint);
+	return answer(attempt, outcome);
 }
 
-bool
-idem_claim_wait(text *key, text *scope, int64 timeout_us, IdemRecord *record)
+static Step
+answer_final(Attempt *attempt)
 {
-	IdemWaiter	waiter;
-	IdemVerdict verdict;
-	bool		is_there;
+	IdemVerdict *verdict = attempt->verdict;
+	const IdemRecord *record = &attempt->record;
 
-	idem_wait_begin(&waiter, key, scope, timeout_us);
-	for (;;)
-	{
-		is_there = look(key, scope, &verdict);
-		if (!is_there || verdict.outcome != IDEM_IN_PROGRESS)
-			break;
-		if (!verdict.is_waitable)
-			raise_own_wait(key);
-		if (!idem_wait_sleep(&waiter, verdict.blocker, verdict.retry_after_us))
-			raise_wait_timeout(key);
-	}
-	idem_wait_end(&waiter);
-	*record = verdict.record;
-	return is_there;
-}
-
-/* How does the record stand?  False when there is none. */
-static bool
-look(text *key, text *scope, IdemVerdict *verdict)
-{
-	IdemStart	request = {.key = key, .scope = scope, .takeover = true};
-	IdemKey		record_key = idem_store_records_key(key, scope);
-	IdemTable	table;
-	Step		step;
-
-	memset(verdict, 0, sizeof(IdemVerdict));
-	idem_store_records_open(&table, AccessShareLock);
-	idem_store_tuple_find(&table, &record_key);
-	step = decide(&table, &request, idem_clock_now(), verdict);
-	if (step == TAKE_OVER)
-	{
-		/* the end of a lease does not end the wait: look again in a while */
-		blocked(verdict, InvalidTransactionId, idem_clock_now());
-		verdict->is_waitable = !idem_store_tuple_base_is_own(&table);
-	}
-	detach_answer(verdict);
-	idem_store_table_close(&table);
-	return step == ANSWER || step == TAKE_OVER;
-}
-
-static void
-raise_own_wait(const text *key)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_IDEM_WAIT_TIMEOUT),
-			 errmsg("cannot wait for a claim of this transaction"),
-			 errdetail("Key \"%.*s\" was claimed here and has not been completed.",
-					   (int) VARSIZE_ANY_EXHDR(key), VARDATA_ANY(key)),
-			 errhint("Call complete(), fail() or release() first, or wait in another session.")));
-}
-
-static void
-raise_wait_timeout(const text *key)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_IDEM_WAIT_TIMEOUT),
-			 errmsg("timed out waiting for key \"%.*s\"",
-					(int) VARSIZE_ANY_EXHDR(key), VARDATA_ANY(key)),
-			 errhint("The record is still being processed; wait again, or look with get().")));
+	verdict->response = record->response;
+	verdict->response.headers = idem_store_records_copy(record->response.headers);
+	verdict->response.body = idem_store_records_copy(record->response.body);
+	verdict->error = idem_store_records_copy(record->error);
+	return answer(attempt, record->status == IDEM_COMPLETE ?
+				  IDEM_REPLAY : IDEM_TERMINALLY_FAILED);
 }

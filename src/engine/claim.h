@@ -36,16 +36,22 @@ typedef struct IdemStart
 	struct varlena *value;
 } IdemStart;
 
+/* Everything in it is a copy of what the record holds. */
 typedef struct IdemVerdict
 {
 	IdemOutcome outcome;
-	IdemRecord	record;			/* what stands now, when there is something;
-								 * detached */
-	int64		retry_after_us; /* 0: none */
-	text	   *conflicting_key;	/* of IDEM_DUPLICATE */
+	int64		fence;			/* of started and abandoned */
+	int32		attempt;
+	text	   *recovery_point;
+	struct varlena *checkpoint;
+	IdemResponse response;		/* of replay and failed */
+	struct varlena *error;
+	int64		retry_after_us; /* of in progress */
+	text	   *conflicting_key;	/* of duplicate */
 
 	/* how to wait for another verdict; only while is_waitable */
 	bool		is_waitable;
+	bool		blocker_is_locker;
 	TransactionId blocker;		/* an open transaction, or invalid */
 } IdemVerdict;
 
@@ -59,12 +65,5 @@ extern void idem_claim_start(const IdemStart *request, IdemVerdict *verdict);
 /* Make the record of a request that starts anew, keeping only its fence. */
 extern void idem_claim_begin_record(IdemRecord *record, const IdemStart *request,
 									TimestampTz now);
-
-/*
- * Wait until the record is final or gone, at most timeout_us.  False when it
- * is gone; raises ID408 at the timeout.
- */
-extern bool idem_claim_wait(text *key, text *scope, int64 timeout_us,
-							IdemRecord *record);
 
 #endif							/* IDEM_ENGINE_CLAIM_H */

@@ -21,6 +21,7 @@ static IdemAction decide_fail(const IdemTarget *target, IdemRecord *record,
 							  TimestampTz now, void *arg);
 static IdemAction decide_release(const IdemTarget *target, IdemRecord *record,
 								 TimestampTz now, void *arg);
+static bool is_failed_so(const IdemRecord *record, bool is_retryable);
 static void store_result(IdemRecord *record, const IdemResult *result,
 						 TimestampTz now);
 static bool is_same_result(const IdemRecord *record, const IdemResult *result);
@@ -74,7 +75,7 @@ decide_fail(const IdemTarget *target, IdemRecord *record, TimestampTz now,
 	const Failure *failure = arg;
 
 	idem_change_require_record(target, record);
-	if (record->status == IDEM_FAILED && !failure->is_retryable &&
+	if (is_failed_so(record, failure->is_retryable) &&
 		is_same_result(record, failure->result))
 		return IDEM_NOTHING;
 	idem_change_require_not_final(target, record);
@@ -86,6 +87,15 @@ decide_fail(const IdemTarget *target, IdemRecord *record, TimestampTz now,
 	}
 	store_result(record, failure->result, now);
 	return IDEM_UPDATE_AND_WAKE;
+}
+
+static bool
+is_failed_so(const IdemRecord *record, bool is_retryable)
+{
+	if (!is_retryable)
+		return record->status == IDEM_FAILED;
+	return record->status == IDEM_PROCESSING &&
+		record->lease_expires_at == IDEM_NO_INSTANT;
 }
 
 static IdemAction

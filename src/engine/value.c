@@ -45,8 +45,8 @@ try_set(const IdemStart *request, TransactionId *blocker)
 
 	*blocker = InvalidTransactionId;
 	idem_store_records_open(&table, RowExclusiveLock);
-	idem_store_tuple_probe(&table, &key);
-	if (!idem_store_tuple_has_base(&table) && idem_store_tuple_has_pending(&table))
+	idem_store_versions_probe(&table, &key);
+	if (!idem_store_versions_has_base(&table) && idem_store_versions_has_pending(&table))
 		*blocker = table.pending.open_xid;
 	else
 		is_done = write_value(&table, request);
@@ -58,7 +58,7 @@ static bool
 write_value(IdemTable *table, const IdemStart *request)
 {
 	IdemRecord	record = {0};
-	bool		has_base = idem_store_tuple_has_base(table);
+	bool		has_base = idem_store_versions_has_base(table);
 
 	if (has_base)
 		idem_store_records_read(table->base.slot, &record);

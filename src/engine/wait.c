@@ -39,6 +39,9 @@
 /* a sleep on the latch ends at least so often, to look at the clock */
 #define MAX_SLEEP_US			INT64CONST(1000000)
 
+/* a locker of the row does not keep others from finishing it */
+#define LOCKER_SLEEP_US			INT64CONST(100000)
+
 /* on a standby nobody can wake us */
 #define STANDBY_POLL_US			INT64CONST(20000)
 
@@ -72,7 +75,8 @@ void
 idem_wait_begin(IdemWaiter *waiter, const text *key, const text *scope,
 				int64 timeout_us)
 {
-	set_tag(&waiter->tag, LOCK_CLASS_WAIT, key, scope);
+	waiter->key = key;
+	waiter->scope = scope;
 	waiter->is_registered = false;
 	waiter->deadline_us = idem_clock_monotonic_us() + timeout_us;
 }
@@ -93,7 +97,8 @@ set_tag(LOCKTAG *tag, uint16 class, const text *a, const text *b)
 }
 
 bool
-idem_wait_sleep(IdemWaiter *waiter, TransactionId blocker, int64 at_most_us)
+idem_wait_sleep(IdemWaiter *waiter, TransactionId blocker, bool is_locker,
+				int64 at_most_us)
 {
 	int64		left_us = waiter->deadline_us - idem_clock_monotonic_us();
 
@@ -102,6 +107,7 @@ idem_wait_sleep(IdemWaiter *waiter, TransactionId blocker, int64 at_most_us)
 		return false;
 	if (!waiter->is_registered)
 	{
+		set_tag(&waiter->tag, LOCK_CLASS_WAIT, waiter->key, waiter->scope);
 		(void) LockAcquire(&waiter->tag, ShareLock, false, false);
 		waiter->is_registered = true;
 		return true;
@@ -109,7 +115,7 @@ idem_wait_sleep(IdemWaiter *waiter, TransactionId blocker, int64 at_most_us)
 	if (RecoveryInProgress())
 		sleep_on_latch(Min(left_us, STANDBY_POLL_US));
 	else if (TransactionIdIsValid(blocker))
-		sleep_on_transaction(blocker, left_us);
+		sleep_on_transaction(blocker, is_locker ? Min(left_us, LOCKER_SLEEP_US) : left_us);
 	else
 		sleep_on_latch(Min(left_us, Min(at_most_us, MAX_SLEEP_US)));
 	return true;

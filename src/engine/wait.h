@@ -9,7 +9,9 @@
 
 typedef struct IdemWaiter
 {
-	LOCKTAG		tag;
+	const text *key;
+	const text *scope;
+	LOCKTAG		tag;			/* once it is registered */
 	bool		is_registered;
 	int64		deadline_us;
 } IdemWaiter;
@@ -23,11 +25,13 @@ extern void idem_wait_begin(IdemWaiter *waiter, const text *key,
 /*
  * Sleep until the record may have changed: the open transaction blocker has
  * ended or, when there is none, somebody has woken us or at_most_us passed.
- * False when the time is up.  The first call only registers, and the caller
- * must look again.  No relation may be open, no pin held.
+ * A blocker that only locks the row is not waited for to its end, since others
+ * may finish the record under its lock.  False when the time is up.  The first
+ * call only registers, and the caller must look again.  No relation may be
+ * open, no pin held.
  */
 extern bool idem_wait_sleep(IdemWaiter *waiter, TransactionId blocker,
-							int64 at_most_us);
+							bool is_locker, int64 at_most_us);
 extern void idem_wait_end(IdemWaiter *waiter);
 
 /*

@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "common/int.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -19,8 +18,12 @@
 #define UNIX_EPOCH_OFFSET_US \
 	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
-/* ten years with their leap days */
-#define MAX_SPAN_US		(INT64CONST(3653) * USECS_PER_DAY)
+/* ten years, with their leap days */
+#define MAX_SPAN_MONTHS	(10 * MONTHS_PER_YEAR)
+#define MAX_SPAN_DAYS	3653
+#define MAX_SPAN_US		(MAX_SPAN_DAYS * USECS_PER_DAY)
+
+static TimestampTz add_months(TimestampTz instant, int32 months);
 
 TimestampTz
 idem_clock_now(void)
@@ -42,18 +45,32 @@ idem_clock_add(TimestampTz instant, const Interval *span)
 												   PointerGetDatum(span)));
 }
 
+/*
+ * Each field is bounded first: huge ones of opposite signs could cancel out
+ * here and not in the calendar.
+ */
 bool
 idem_clock_is_bounded(const Interval *span)
 {
-	int64		days = (int64) span->month * DAYS_PER_MONTH + span->day;
-	int64		total;
+	TimestampTz now = idem_clock_now();
+	TimestampTz then;
 
-	if (idem_compat_interval_is_infinite(span))
+	if (idem_compat_interval_is_infinite(span) ||
+		Abs((int64) span->month) > MAX_SPAN_MONTHS ||
+		Abs((int64) span->day) > MAX_SPAN_DAYS ||
+		span->time > MAX_SPAN_US || span->time < -MAX_SPAN_US)
 		return false;
-	if (pg_mul_s64_overflow(days, USECS_PER_DAY, &total) ||
-		pg_add_s64_overflow(total, span->time, &total))
-		return false;
-	return total >= -MAX_SPAN_US && total <= MAX_SPAN_US;
+	then = idem_clock_add(now, span);
+	return then <= add_months(now, MAX_SPAN_MONTHS) &&
+		then >= add_months(now, -MAX_SPAN_MONTHS);
+}
+
+static TimestampTz
+add_months(TimestampTz instant, int32 months)
+{
+	Interval	span = {.month = months};
+
+	return idem_clock_add(instant, &span);
 }
 
 int64

@@ -18,6 +18,11 @@
 
 #define TEN_YEARS_IN_SECONDS	(3653 * 86400)
 
+/* five such values still fit into one row */
+#define MAX_BODY_SIZE_KB		(200 * 1024)
+
+#define LETTERS	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
 int			idem_guc_default_ttl;
 int			idem_guc_default_lease;
 int			idem_guc_default_wait;
@@ -28,7 +33,7 @@ static char *test_clock_text;
 
 static bool check_test_clock(char **newval, void **extra, GucSource source);
 static bool parse_timestamp(char *text, TimestampTz *result);
-static bool is_relative(char **field, int nfields);
+static bool is_plain(char **field, int nfields);
 static void assign_test_clock(const char *newval, void *extra);
 
 void
@@ -56,7 +61,7 @@ idem_guc_init(void)
 							"The largest body, header, error or context that a record takes.",
 							NULL,
 							&idem_guc_max_body_size,
-							64 * 1024, 1, 512 * 1024,
+							64 * 1024, 1, MAX_BODY_SIZE_KB,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomStringVariable("idemstore.test_clock",
 							   "Holds the clock of idemstore still at this instant, for tests.",
@@ -104,30 +109,31 @@ parse_timestamp(char *text, TimestampTz *result)
 	if (ParseDateTime(text, workbuf, sizeof(workbuf),
 					  field, ftype, MAXDATEFIELDS, &nfields) != 0)
 		return false;
-	if (is_relative(field, nfields))
+	if (!is_plain(field, nfields))
 		return false;
 	if (idem_compat_decode_datetime(field, ftype, nfields, &dtype, &tm, &fsec, &tz) != 0)
 		return false;
 	return dtype == DTK_DATE && tm2timestamp(&tm, fsec, &tz, result) == 0;
 }
 
-/* a text that is read again, in a parallel worker say, must mean the same */
+/*
+ * Digits and signs only, but for the T and Z of ISO 8601.  A text that is read
+ * again, in a parallel worker say, must mean the same, which "now" does not;
+ * and an unknown name of a time zone raises.
+ */
 static bool
-is_relative(char **field, int nfields)
+is_plain(char **field, int nfields)
 {
-	static const char *const words[] = {"now", "today", "tomorrow", "yesterday"};
 	int			i;
-	int			j;
 
 	for (i = 0; i < nfields; i++)
 	{
-		for (j = 0; j < lengthof(words); j++)
-		{
-			if (pg_strcasecmp(field[i], words[j]) == 0)
-				return true;
-		}
+		const char *letters = field[i] + strcspn(field[i], LETTERS);
+
+		if (*letters != '\0' && strcmp(letters, "t") != 0 && strcmp(letters, "z") != 0)
+			return false;
 	}
-	return false;
+	return true;
 }
 
 static void

@@ -78,16 +78,14 @@ static IdemTableInfo records_table = {
 	.columns = record_columns,
 };
 
-/* the state of a look-up by fingerprint */
-typedef struct FingerprintSearch
+/* a search by fingerprint */
+typedef struct Search
 {
 	const text *key;			/* preferred, or the one that is no rival */
 	TimestampTz now;
-	IdemRecord *found;			/* detached */
 	bool		is_found;
-	text	   *rival_key;
-	TransactionId open_xid;
-} FingerprintSearch;
+	TimestampTz newest;
+} Search;
 
 static IdemStatus read_status(Datum value);
 static struct varlena *read_varlena(const TupleTableSlot *slot, int column);
@@ -96,13 +94,11 @@ static void put_varlena(Datum *values, bool *isnull, int column,
 						const struct varlena *value);
 static void put_instant(Datum *values, bool *isnull, int column,
 						TimestampTz value);
-static void visit_fingerprint(IdemTable *table, const text *fingerprint,
-							  const text *scope, Snapshot snapshot,
-							  IdemTupleVisitor visit, FingerprintSearch *search);
-static Oid	fingerprint_index(Relation rel);
+static Oid	fingerprint_index(IdemTable *table);
+static Oid	find_fingerprint_index(Relation rel);
 static bool is_fingerprint_index(Oid oid);
-static bool take_newest(TupleTableSlot *slot, TransactionId open_xid, void *arg);
-static bool take_rival(TupleTableSlot *slot, TransactionId open_xid, void *arg);
+static IdemVisit take_newest(TupleTableSlot *slot, void *arg);
+static IdemVisit take_rival(TupleTableSlot *slot, void *arg);
 
 void
 idem_store_records_open(IdemTable *table, LOCKMODE lockmode)
@@ -275,51 +271,48 @@ idem_store_records_find_fingerprint(IdemTable *table, const text *fingerprint,
 									TimestampTz now, Snapshot snapshot,
 									IdemRecord *record)
 {
-	FingerprintSearch search = {.key = preferred_key, .now = now, .found = record};
+	Datum		keys[] = {PointerGetDatum(scope), PointerGetDatum(fingerprint)};
+	Search		search = {.key = preferred_key, .now = now};
 
-	visit_fingerprint(table, fingerprint, scope, snapshot, take_newest, &search);
-	return search.is_found;
+	if (!idem_store_versions_match(table, fingerprint_index(table),
+								   lengthof(keys), keys, snapshot,
+								   take_newest, &search))
+		return false;
+	idem_store_records_read(table->match.slot, record);
+	return true;
 }
 
 bool
-idem_store_records_find_rival(IdemTable *table, const IdemRecord *record,
+idem_store_records_find_rival(IdemTable *table, const text *key,
+							  const text *fingerprint, const text *scope,
 							  TimestampTz now, text **rival_key,
 							  TransactionId *open_xid)
 {
-	FingerprintSearch search = {.key = record->key, .now = now};
-	SnapshotData dirty;
+	Datum		keys[] = {PointerGetDatum(scope), PointerGetDatum(fingerprint)};
+	Search		search = {.key = key, .now = now};
+	IdemRecord	rival;
 
-	InitDirtySnapshot(dirty);
-	visit_fingerprint(table, record->fingerprint, record->scope, &dirty,
-					  take_rival, &search);
-	if (search.rival_key == NULL)
-	{
-		/* an update that committed meanwhile can have hidden the rival */
-		Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
-
-		visit_fingerprint(table, record->fingerprint, record->scope, latest,
-						  take_rival, &search);
-		UnregisterSnapshot(latest);
-	}
-	*rival_key = search.rival_key;
-	*open_xid = search.open_xid;
-	return search.rival_key != NULL;
+	if (!idem_store_versions_match_any(table, fingerprint_index(table),
+									   lengthof(keys), keys, take_rival, &search))
+		return false;
+	idem_store_records_read(table->match.slot, &rival);
+	*rival_key = idem_store_records_copy(rival.key);
+	*open_xid = table->match.open_xid;
+	return true;
 }
 
-static void
-visit_fingerprint(IdemTable *table, const text *fingerprint, const text *scope,
-				  Snapshot snapshot, IdemTupleVisitor visit,
-				  FingerprintSearch *search)
+/* remembered with the table's OID, and forgotten with it */
+static Oid
+fingerprint_index(IdemTable *table)
 {
-	Datum		keys[] = {PointerGetDatum(scope), PointerGetDatum(fingerprint)};
-
-	idem_store_tuple_visit(table, fingerprint_index(table->rel), lengthof(keys),
-						   keys, snapshot, visit, search);
+	if (!OidIsValid(table->info->other_index))
+		table->info->other_index = find_fingerprint_index(table->rel);
+	return table->info->other_index;
 }
 
 /* found by its columns, since REINDEX CONCURRENTLY gives it another OID */
 static Oid
-fingerprint_index(Relation rel)
+find_fingerprint_index(Relation rel)
 {
 	List	   *indexes = RelationGetIndexList(rel);
 	ListCell   *cell;
@@ -356,40 +349,35 @@ is_fingerprint_index(Oid oid)
 	return result;
 }
 
-static bool
-take_newest(TupleTableSlot *slot, TransactionId open_xid, void *arg)
+static IdemVisit
+take_newest(TupleTableSlot *slot, void *arg)
 {
-	FingerprintSearch *search = arg;
+	Search	   *search = arg;
 	IdemRecord	record;
-	bool		is_preferred;
 
 	idem_store_records_read(slot, &record);
 	if (search->now >= record.expires_at)
-		return true;
-	is_preferred = idem_store_records_equal(record.key, search->key);
-	if (is_preferred || !search->is_found ||
-		record.created_at > search->found->created_at)
-	{
-		*search->found = record;
-		idem_store_records_detach(search->found);
-		search->is_found = true;
-	}
-	return !is_preferred;
+		return IDEM_VISIT_NEXT;
+	if (idem_store_records_equal(record.key, search->key))
+		return IDEM_VISIT_STOP;
+	if (search->is_found && record.created_at <= search->newest)
+		return IDEM_VISIT_NEXT;
+	search->is_found = true;
+	search->newest = record.created_at;
+	return IDEM_VISIT_KEEP;
 }
 
-static bool
-take_rival(TupleTableSlot *slot, TransactionId open_xid, void *arg)
+static IdemVisit
+take_rival(TupleTableSlot *slot, void *arg)
 {
-	FingerprintSearch *search = arg;
+	const Search *search = arg;
 	IdemRecord	record;
 
 	idem_store_records_read(slot, &record);
 	if (search->now >= record.expires_at ||
 		idem_store_records_equal(record.key, search->key))
-		return true;
-	search->rival_key = idem_store_records_copy(record.key);
-	search->open_xid = open_xid;
-	return false;
+		return IDEM_VISIT_NEXT;
+	return IDEM_VISIT_STOP;
 }
 
 bool

@@ -87,12 +87,12 @@ extern bool idem_store_records_find_fingerprint(IdemTable *table,
 
 /*
  * Has another key of the scope a live record with this fingerprint, committed
- * or not?  Sets *rival_key, and *open_xid when that is not settled yet.  Only
- * certain under the lock that keeps other insertions of the fingerprint away.
+ * or not?  Sets *rival_key to a copy, and *open_xid when that is not settled
+ * yet.  Only certain under the lock that keeps other insertions away.
  */
-extern bool idem_store_records_find_rival(IdemTable *table,
-										  const IdemRecord *record,
-										  TimestampTz now,
+extern bool idem_store_records_find_rival(IdemTable *table, const text *key,
+										  const text *fingerprint,
+										  const text *scope, TimestampTz now,
 										  text **rival_key,
 										  TransactionId *open_xid);
 

@@ -36,6 +36,7 @@ static IdemTableInfo *known_tables = NULL;
 static void forget_table(Datum arg, Oid relid);
 static Relation open_by_name(IdemTableInfo *info, LOCKMODE lockmode);
 static Oid	lookup_table(const char *name);
+static void check_once(Relation rel, IdemTableInfo *info, bool for_writes);
 static void check_table(Relation rel, const IdemTableInfo *info);
 static const char *find_obstacle(Relation rel, const IdemTableInfo *info);
 static bool has_firing_triggers(Relation rel);
@@ -61,6 +62,8 @@ forget_table(Datum arg, Oid relid)
 		{
 			info->oid = InvalidOid;
 			info->is_checked = false;
+			info->is_checked_for_writes = false;
+			info->other_index = InvalidOid;
 		}
 	}
 }
@@ -78,12 +81,7 @@ idem_store_table_open(IdemTable *table, IdemTableInfo *info, LOCKMODE lockmode)
 		info->is_known = true;
 	}
 	table->rel = open_by_name(info, lockmode);
-	if (!info->is_checked)
-	{
-		check_table(table->rel, info);
-		/* not when an invalidation came in the middle of the check */
-		info->is_checked = OidIsValid(info->oid);
-	}
+	check_once(table->rel, info, lockmode >= RowExclusiveLock);
 	table->pkey = index_open(idem_compat_primary_key_index(table->rel),
 							 AccessShareLock);
 	open_slots(table);
@@ -106,12 +104,14 @@ open_by_name(IdemTableInfo *info, LOCKMODE lockmode)
 			oid = info->oid = lookup_table(info->name);
 
 		rel = try_relation_open(oid, lockmode);
-		if (rel != NULL && info->oid == oid)
+		if (rel != NULL && (info->oid == oid || lookup_table(info->name) == oid))
+		{
+			info->oid = oid;
 			return rel;
+		}
 		if (rel != NULL)
 			relation_close(rel, lockmode);
-		else
-			info->oid = InvalidOid;
+		info->oid = InvalidOid;
 	}
 }
 
@@ -129,6 +129,23 @@ lookup_table(const char *name)
 	return oid;
 }
 
+/* not remembered when an invalidation came in the middle of the check */
+static void
+check_once(Relation rel, IdemTableInfo *info, bool for_writes)
+{
+	if (!info->is_checked)
+	{
+		check_table(rel, info);
+		info->is_checked = OidIsValid(info->oid);
+	}
+	if (for_writes && !info->is_checked_for_writes)
+	{
+		CheckCmdReplicaIdentity(rel, CMD_UPDATE);
+		CheckCmdReplicaIdentity(rel, CMD_DELETE);
+		info->is_checked_for_writes = OidIsValid(info->oid);
+	}
+}
+
 static void
 check_table(Relation rel, const IdemTableInfo *info)
 {
@@ -141,7 +158,6 @@ check_table(Relation rel, const IdemTableInfo *info)
 						IDEM_SCHEMA, info->name),
 				 errdetail("The table %s.", obstacle),
 				 errhint("Undo the change; indexes and storage parameters are free to change.")));
-	CheckCmdReplicaIdentity(rel, CMD_UPDATE);
 }
 
 /* what the executor would have honoured and direct access does not */
@@ -235,6 +251,7 @@ open_slots(IdemTable *table)
 {
 	table->base.slot = table_slot_create(table->rel, NULL);
 	table->pending.slot = table_slot_create(table->rel, NULL);
+	table->match.slot = table_slot_create(table->rel, NULL);
 	table->scan = table_slot_create(table->rel, NULL);
 }
 
@@ -243,6 +260,7 @@ idem_store_table_close(IdemTable *table)
 {
 	ExecDropSingleTupleTableSlot(table->base.slot);
 	ExecDropSingleTupleTableSlot(table->pending.slot);
+	ExecDropSingleTupleTableSlot(table->match.slot);
 	ExecDropSingleTupleTableSlot(table->scan);
 	if (table->estate != NULL)
 	{

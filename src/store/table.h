@@ -29,9 +29,11 @@ typedef struct IdemTableInfo
 	int			ncolumns;
 	const IdemColumn *columns;
 
-	/* kept by table.c; oid and is_checked are forgotten on invalidation */
+	/* kept by table.c; all but the list are forgotten on invalidation */
 	Oid			oid;
 	bool		is_checked;
+	bool		is_checked_for_writes;
+	Oid			other_index;	/* for the table's own file to remember */
 	bool		is_known;
 	struct IdemTableInfo *next;
 } IdemTableInfo;
@@ -49,7 +51,7 @@ typedef struct IdemVersion
 								 * changing it; invalid when none is */
 } IdemVersion;
 
-/* An open table, and what the last probe of it found. */
+/* An open table, and what the last look at it found. */
 typedef struct IdemTable
 {
 	IdemTableInfo *info;
@@ -59,6 +61,7 @@ typedef struct IdemTable
 	Relation	pkey;
 	IdemVersion base;			/* the committed version, or our own */
 	IdemVersion pending;		/* the version another open transaction made */
+	IdemVersion match;			/* what a search by another index found */
 	TupleTableSlot *scan;
 	EState	   *estate;			/* for writes; NULL before the first */
 	ResultRelInfo *result_rel;

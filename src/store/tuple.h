@@ -1,6 +1,6 @@
 /*
  * tuple.h
- *		Finding, inserting, locking, changing and deleting one row by its key.
+ *		Inserting, locking, changing and deleting one row.
  *
  * Every write advances the command counter, so that the next call, even in
  * the same statement, meets what this one wrote.
@@ -8,10 +8,7 @@
 #ifndef IDEM_STORE_TUPLE_H
 #define IDEM_STORE_TUPLE_H
 
-#include "nodes/lockoptions.h"
-#include "utils/snapshot.h"
-
-#include "store/table.h"
+#include "store/versions.h"
 
 typedef enum IdemLockResult
 {
@@ -19,37 +16,6 @@ typedef enum IdemLockResult
 	IDEM_LOCK_HELD,				/* by another transaction */
 	IDEM_LOCK_ROW_MOVED			/* the row was changed or deleted: probe again */
 } IdemLockResult;
-
-/*
- * Fill base and pending with what is there of the key under a dirty snapshot.
- * Finding nothing proves nothing: a committing update can hide the row.
- */
-extern void idem_store_tuple_probe(IdemTable *table, const IdemKey *key);
-
-/* As probe, but when there is no base, that is certain.  Is there one? */
-extern bool idem_store_tuple_find(IdemTable *table, const IdemKey *key);
-
-/* Fill base with the version that the snapshot sees.  Is there one? */
-extern bool idem_store_tuple_fetch(IdemTable *table, const IdemKey *key,
-								   Snapshot snapshot);
-
-/* Is there a base, and did this very transaction write it? */
-extern bool idem_store_tuple_has_base(const IdemTable *table);
-extern bool idem_store_tuple_base_is_own(const IdemTable *table);
-extern bool idem_store_tuple_has_pending(const IdemTable *table);
-
-/* One row a scan of another index than the primary key's comes by. */
-typedef bool (*IdemTupleVisitor) (TupleTableSlot *slot, TransactionId open_xid,
-								  void *arg);
-
-/*
- * Call visit for every version in an index that equals the given key columns,
- * until it returns false.  Under a dirty snapshot, open_xid is the transaction
- * that made or is changing the version, and visit may meet a version twice.
- */
-extern void idem_store_tuple_visit(IdemTable *table, Oid index, int nkeys,
-								   const Datum *keys, Snapshot snapshot,
-								   IdemTupleVisitor visit, void *arg);
 
 /*
  * Insert unless the key is there, committed or not; false when it is.  Never
