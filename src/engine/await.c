@@ -18,8 +18,15 @@
 #include "pg/clock.h"
 #include "pg/errors.h"
 
-static IdemStandingKind look(const text *key, const text *scope,
-							 IdemRecord *record, TransactionId *blocker);
+typedef enum View
+{
+	GONE,
+	FINAL,
+	PENDING
+} View;
+
+static View look(const text *key, const text *scope, IdemRecord *record,
+				 TransactionId *blocker);
 static void require_not_own(const IdemStanding *standing, const text *key);
 static void raise_timeout(const text *key);
 
@@ -28,24 +35,21 @@ idem_await_final(const text *key, const text *scope, int64 timeout_us,
 				 IdemRecord *record)
 {
 	IdemWaiter	waiter;
-	IdemStandingKind kind;
 	TransactionId blocker;
+	View		view;
 
 	idem_wait_begin(&waiter, key, scope, timeout_us);
-	for (;;)
+	while ((view = look(key, scope, record, &blocker)) == PENDING)
 	{
-		kind = look(key, scope, record, &blocker);
-		if (kind == IDEM_FINAL || kind == IDEM_ABSENT || kind == IDEM_EXPIRED)
-			break;
 		if (!idem_wait_sleep(&waiter, blocker, false, PG_INT64_MAX))
 			raise_timeout(key);
 	}
 	idem_wait_end(&waiter);
-	return kind == IDEM_FINAL;
+	return view == FINAL;
 }
 
-/* the record is detached, and only set when it is final */
-static IdemStandingKind
+/* sets the record, detached, when it is final, and else who is in the way */
+static View
 look(const text *key, const text *scope, IdemRecord *record,
 	 TransactionId *blocker)
 {
@@ -65,7 +69,9 @@ look(const text *key, const text *scope, IdemRecord *record,
 
 	require_not_own(&standing, key);
 	*blocker = standing.blocker;
-	return standing.kind;
+	if (!standing.is_live)
+		return GONE;
+	return standing.kind == IDEM_FINAL ? FINAL : PENDING;
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "engine/expiry.h"
@@ -36,26 +37,42 @@ static const ExpirySource sources[] = {
 	" ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))"},
 };
 
+static int64 remove_expired(const ExpirySource *source, int32 max_rows);
+
 void
 idem_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
 {
-	Oid			types[] = {TIMESTAMPTZOID, INT4OID};
 	int			i;
 
 	SPI_connect();
 	for (i = 0; i < lengthof(sources); i++)
-	{
-		Datum		values[] = {TimestampTzGetDatum(idem_clock_now()),
-		Int32GetDatum(max_rows)};
-		int			status;
-
-		CHECK_FOR_INTERRUPTS();
-		status = SPI_execute_with_args(sources[i].remove, lengthof(types), types,
-									   values, NULL, false, 0);
-		if (status != SPI_OK_DELETE)
-			elog(ERROR, "could not expire \"%s\": %s", sources[i].relation,
-				 SPI_result_code_string(status));
-		report(sources[i].relation, SPI_processed, arg);
-	}
+		report(sources[i].relation, remove_expired(&sources[i], max_rows), arg);
 	SPI_finish();
+}
+
+/*
+ * Under a snapshot of this instant: that of a REPEATABLE READ transaction may
+ * be too old to delete what it sees.
+ */
+static int64
+remove_expired(const ExpirySource *source, int32 max_rows)
+{
+	Oid			types[] = {TIMESTAMPTZOID, INT4OID};
+	Datum		values[] = {TimestampTzGetDatum(idem_clock_now()),
+	Int32GetDatum(max_rows)};
+	SPIPlanPtr	plan;
+	int			status;
+
+	CHECK_FOR_INTERRUPTS();
+	plan = SPI_prepare(source->remove, lengthof(types), types);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the expiry of \"%s\": %s",
+			 source->relation, SPI_result_code_string(SPI_result));
+	status = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
+								  InvalidSnapshot, false, false, 0);
+	if (status != SPI_OK_DELETE)
+		elog(ERROR, "could not expire \"%s\": %s", source->relation,
+			 SPI_result_code_string(status));
+	SPI_freeplan(plan);
+	return SPI_processed;
 }

@@ -41,6 +41,8 @@ static void check_table(Relation rel, const IdemTableInfo *info);
 static const char *find_obstacle(Relation rel, const IdemTableInfo *info);
 static bool has_firing_triggers(Relation rel);
 static bool has_columns(Relation rel, const IdemTableInfo *info);
+static bool is_column(Form_pg_attribute column, const IdemColumn *expected,
+					  bool is_key);
 static bool has_primary_key(Relation rel, const IdemTableInfo *info);
 static void open_slots(IdemTable *table);
 
@@ -206,20 +208,26 @@ has_columns(Relation rel, const IdemTableInfo *info)
 	TupleDesc	desc = RelationGetDescr(rel);
 	int			i;
 
-	if (desc->natts != info->ncolumns)
+	if (desc->natts < info->ncolumns)
 		return false;
 	for (i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute column = TupleDescAttr(desc, i);
 
-		if (column->attisdropped || column->attgenerated != '\0' ||
-			column->atttypid != info->columns[i].type ||
-			strcmp(NameStr(column->attname), info->columns[i].name) != 0)
-			return false;
-		if (i < info->nkeys && column->attcollation != C_COLLATION_OID)
+		if (i >= info->ncolumns ? !column->attisdropped :
+			!is_column(column, &info->columns[i], i < info->nkeys))
 			return false;
 	}
 	return true;
+}
+
+static bool
+is_column(Form_pg_attribute column, const IdemColumn *expected, bool is_key)
+{
+	return !column->attisdropped && column->attgenerated == '\0' &&
+		column->atttypid == expected->type &&
+		strcmp(NameStr(column->attname), expected->name) == 0 &&
+		(!is_key || column->attcollation == C_COLLATION_OID);
 }
 
 /* the key columns may stand in the index in any order, but nothing else may */

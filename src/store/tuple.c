@@ -23,7 +23,11 @@
 #include "store/tuple.h"
 
 static void begin_write(IdemTable *table, const Datum *values, const bool *isnull);
+static HeapTuple form_row(TupleDesc desc, int ncolumns, const Datum *values,
+						  const bool *isnull);
 static List *find_arbiters(const IdemTable *table);
+static bool is_copy(Relation index, Relation pkey);
+static bool has_column_of(Relation index, Relation pkey, int column);
 static bool is_written(IdemTable *table, TM_Result result);
 static bool is_first(TM_Result result);
 static TransactionId find_locker(IdemTable *table);
@@ -57,6 +61,7 @@ static void
 begin_write(IdemTable *table, const Datum *values, const bool *isnull)
 {
 	TupleDesc	desc = RelationGetDescr(table->rel);
+	HeapTuple	tuple;
 
 	if (table->estate == NULL)
 	{
@@ -66,9 +71,22 @@ begin_write(IdemTable *table, const Datum *values, const bool *isnull)
 		ExecOpenIndices(table->result_rel, false);
 		table->new_row = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
 	}
-	ExecStoreHeapTuple(heap_form_tuple(desc, (Datum *) values, (bool *) isnull),
-					   table->new_row, true);
+	tuple = form_row(desc, table->info->ncolumns, values, isnull);
+	ExecStoreHeapTuple(tuple, table->new_row, true);
 	ExecConstraints(table->result_rel, table->new_row, table->estate);
+}
+
+/* columns that were added and dropped again stay as dead ones at the end */
+static HeapTuple
+form_row(TupleDesc desc, int ncolumns, const Datum *values, const bool *isnull)
+{
+	Datum	   *all_values = palloc(desc->natts * sizeof(Datum));
+	bool	   *all_isnull = palloc(desc->natts * sizeof(bool));
+
+	memset(all_isnull, true, desc->natts * sizeof(bool));
+	memcpy(all_values, values, ncolumns * sizeof(Datum));
+	memcpy(all_isnull, isnull, ncolumns * sizeof(bool));
+	return heap_form_tuple(desc, all_values, all_isnull);
 }
 
 /*
@@ -78,22 +96,52 @@ begin_write(IdemTable *table, const Datum *values, const bool *isnull)
 static List *
 find_arbiters(const IdemTable *table)
 {
-	const FormData_pg_index *pkey = table->pkey->rd_index;
 	List	   *result = NIL;
 	int			i;
 
 	for (i = 0; i < table->result_rel->ri_NumIndices; i++)
 	{
-		const FormData_pg_index *index =
-		table->result_rel->ri_IndexRelationDescs[i]->rd_index;
+		Relation	index = table->result_rel->ri_IndexRelationDescs[i];
 
-		if (index->indisunique && index->indimmediate &&
-			index->indnkeyatts == pkey->indnkeyatts &&
-			memcmp(index->indkey.values, pkey->indkey.values,
-				   pkey->indnkeyatts * sizeof(int16)) == 0)
-			result = lappend_oid(result, index->indexrelid);
+		if (is_copy(index, table->pkey))
+			result = lappend_oid(result, RelationGetRelid(index));
 	}
 	return result;
+}
+
+/*
+ * The same columns, in any order, under the same equality: both have the same
+ * rivals then.
+ */
+static bool
+is_copy(Relation index, Relation pkey)
+{
+	int			i;
+
+	if (!index->rd_index->indisunique || !index->rd_index->indimmediate ||
+		index->rd_index->indnkeyatts != pkey->rd_index->indnkeyatts)
+		return false;
+	for (i = 0; i < pkey->rd_index->indnkeyatts; i++)
+	{
+		if (!has_column_of(index, pkey, i))
+			return false;
+	}
+	return true;
+}
+
+static bool
+has_column_of(Relation index, Relation pkey, int column)
+{
+	int			i;
+
+	for (i = 0; i < index->rd_index->indnkeyatts; i++)
+	{
+		if (index->rd_index->indkey.values[i] == pkey->rd_index->indkey.values[column] &&
+			index->rd_opfamily[i] == pkey->rd_opfamily[column] &&
+			index->rd_indcollation[i] == pkey->rd_indcollation[column])
+			return true;
+	}
+	return false;
 }
 
 IdemLockResult
