@@ -1,0 +1,102 @@
+#!/usr/bin/perl
+#
+# A database is dumped and restored: the records, the grants and the fences come
+# along.
+#
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use IdemTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main');
+my $clock = "SET idemstore.test_clock = '" . $node->safe_psql('postgres', 'SELECT clock_timestamp()') . "'";
+$node->safe_psql('postgres', 'CREATE DATABASE origin');
+$node->safe_psql('postgres', 'CREATE DATABASE copy');
+$node->safe_psql('postgres', 'CREATE ROLE shop; CREATE ROLE janitor');
+
+# Every kind of record, and bodies that text would spoil.
+$node->safe_psql('origin', "
+	CREATE EXTENSION idemstore;
+	SELECT idemstore.grant_usage('shop');
+	SELECT idemstore.grant_usage('janitor', 'operator');
+	SELECT idemstore.start_processing('paid', 'print', context => '{\"b\" : 1,  \"a\": \"\\u0000\", \"a\": 2}');
+	SELECT idemstore.complete('paid', 201, '{\"z\":1 ,\t\"z\": \"\\u0000\\n\"}',
+		decode('000189ff0d0a5c2e', 'hex') || convert_to(repeat('body \\.', 2000), 'UTF8'));
+	SELECT idemstore.start_processing('empty'), idemstore.complete('empty', NULL, '\"\"', '');
+	SELECT idemstore.start_processing('declined', scope => 'tenant'),
+		idemstore.fail('declined', ' [ null ] ', response_status => 402, scope => 'tenant');
+	SELECT idemstore.start_processing('tab\tline\nback\\slash', owner => 'worker \\N');
+	$clock;
+	SELECT idemstore.start_processing('retried'), idemstore.fail('retried', 'null', retryable => true)");
+
+# The rows as the server writes them, in a fixed order.
+sub rows
+{
+	my ($database) = @_;
+
+	return $node->safe_psql($database,
+		'COPY (SELECT * FROM idemstore.idempotency_records ORDER BY key, scope) TO STDOUT');
+}
+
+# The privileges of everything in our schema, and of the schema itself.
+sub privileges
+{
+	my ($database) = @_;
+
+	return $node->safe_psql($database, "
+		SELECT oid::regprocedure::text AS object, acl.grantee::regrole, acl.privilege_type
+		FROM pg_proc, LATERAL aclexplode(proacl) AS acl WHERE pronamespace = 'idemstore'::regnamespace
+		UNION ALL SELECT nspname, acl.grantee::regrole, acl.privilege_type
+		FROM pg_namespace, LATERAL aclexplode(nspacl) AS acl WHERE nspname = 'idemstore'
+		UNION ALL SELECT relname, acl.grantee::regrole, acl.privilege_type
+		FROM pg_class, LATERAL aclexplode(relacl) AS acl WHERE relnamespace = 'idemstore'::regnamespace
+		ORDER BY 1, 2, 3");
+}
+
+my $file = PostgreSQL::Test::Utils::tempdir . '/origin.sql';
+$node->command_ok([ 'pg_dump', '--file', $file, $node->connstr('origin') ], 'the database is dumped');
+$node->command_ok(
+	[ 'psql', '--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', '--file', $file, $node->connstr('copy') ],
+	'the dump is restored');
+
+my $rows = rows('origin');
+is(scalar(split(/\n/, $rows)), 5, 'all records were dumped');
+is(rows('copy'), $rows, 'the records are restored byte for byte');
+is(privileges('copy'), privileges('origin'), 'the privileges are the same');
+like(privileges('copy'), qr/^idemstore\.start_processing\(.*\)\|shop\|EXECUTE$/m, 'an application may call');
+
+# A role of the application goes on where it was.
+my $session = IdemTest::Session->new($node, 'copy');
+$session->ask('SET ROLE shop');
+is( $session->ask("SELECT outcome, response_status, response_headers, substr(response_body, 1, 10),
+		length(response_body) FROM idemstore.start_processing('paid')"),
+	"replay|201|{\"z\":1 ,\t\"z\": \"\\u0000\\n\"}|\\x000189ff0d0a5c2e626f|14008",
+	'a complete record is replayed');
+is($session->ask("SELECT outcome, response_headers, response_body FROM idemstore.start_processing('empty')"),
+	'replay|""|\x', 'an empty body is empty, not absent');
+is( $session->ask("
+		SELECT outcome, error, response_status
+		FROM idemstore.start_processing('declined', scope => 'tenant')"),
+	'failed| [ null ] |402', 'a failure is replayed');
+is($session->ask("SELECT outcome FROM idemstore.start_processing('tab\tline\nback\\slash')"),
+	'in_progress', 'a claim holds');
+is($session->ask("SELECT outcome FROM idemstore.start_processing('paid', 'another')"),
+	'mismatch', 'another request under a used key is noticed');
+is($session->sqlstate('SELECT idemstore.expire()'), '42501', 'what an application may not call stays so');
+is($session->sqlstate('SELECT FROM idemstore.idempotency_records'), '42501', 'nor read the table');
+is($session->sqlstate('RESET ROLE; SET ROLE janitor; SELECT idemstore.expire()'), '00000', 'an operator may expire');
+$session->ask('RESET ROLE');
+
+# At the very instant of the former claim, so that the clock does not help.
+is( $session->ask("$clock;
+	SELECT s.outcome, s.attempt, s.fence - former.fence
+	FROM idemstore.get('retried') AS former, LATERAL idemstore.start_processing(former.key) AS s"),
+	'started|2|1', 'a claim after the restore gets a larger fence');
+$session->quit;
+
+my $indexes = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'idemstore' ORDER BY 1";
+is($node->safe_psql('copy', $indexes), $node->safe_psql('origin', $indexes), 'the indexes are the same');
+done_testing();

@@ -1,0 +1,196 @@
+# What the tests of this folder share: a server with the extension, storms of
+# pgbench in the background, and the check of the table's indexes.
+package IdemTest;
+
+use strict;
+use warnings;
+use Exporter qw(import);
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+our @EXPORT = qw(
+	new_node start_storm wait_in_storm finish_storm run_storm
+	wait_for_sleepers check_table);
+
+# A running server with the extension, and with amcheck.
+sub new_node
+{
+	my ($name, @settings) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init;
+	$node->append_conf('postgresql.conf',
+		join("\n", 'log_statement = none', 'max_connections = 100', @settings));
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION idemstore; CREATE EXTENSION amcheck');
+	return $node;
+}
+
+# Run pgbench in the background: options of pgbench, and scripts with their
+# weights. What it prints is in the storm's "output" when it is finished.
+sub start_storm
+{
+	my ($node, $options, @scripts) = @_;
+	my @command = ($node->installed_command('pgbench'), '--no-vacuum', @$options);
+	my $folder = PostgreSQL::Test::Utils::tempdir;
+	my %storm = (output => '');
+
+	while (my ($script, $weight) = splice(@scripts, 0, 2))
+	{
+		my $file = "$folder/" . @command . '.sql';
+		append_to_file($file, $script);
+		push(@command, '--file', "$file\@$weight");
+	}
+	local $ENV{PGAPPNAME} = 'storm';
+	$storm{run} = IPC::Run::start([ @command, $node->connstr('postgres') ],
+		'<', \undef, '>&', \$storm{output},
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	return \%storm;
+}
+
+# Wait until a query is true, which it becomes by what the storm does.
+sub wait_in_storm
+{
+	my ($node, $storm, $query) = @_;
+
+	until ($node->safe_psql('postgres', $query) eq 't')
+	{
+		$storm->{run}->pump_nb;
+		die "the storm is over before $query\n$storm->{output}"
+		  unless $storm->{run}->pumpable;
+		sleep(0.05);
+	}
+	return;
+}
+
+# True if no client of the storm met an error.
+sub finish_storm
+{
+	my ($storm) = @_;
+	my $is_clean = $storm->{run}->finish;
+
+	note($storm->{output});
+	return $is_clean;
+}
+
+# A storm in the foreground, which must meet no error.
+sub run_storm
+{
+	my ($name, @storm) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return ok(finish_storm(start_storm(@storm)), $name);
+}
+
+# Wait until so many sessions that run a query with this text sleep: on the
+# transaction of another one ("Lock") or until somebody wakes them ("Extension").
+sub wait_for_sleepers
+{
+	my ($node, $count, $type, $text) = @_;
+
+	$node->poll_query_until('postgres',
+		"SELECT count(*) = $count FROM pg_stat_activity
+		WHERE pid <> pg_backend_pid() AND state = 'active'
+			AND wait_event_type = '$type' AND query LIKE '%$text%'")
+	  or die "$count sessions should sleep in $text";
+	return;
+}
+
+# Table and btree indexes agree, row by row.
+sub check_table
+{
+	my ($node, $name) = @_;
+	my $table = "'idemstore.idempotency_records'::regclass";
+	my ($exit, $output, $errors) = $node->psql('postgres', "
+		SELECT * FROM verify_heapam($table, check_toast => true);
+		SELECT bt_index_check(i.indexrelid, heapallindexed => true)
+		FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+		WHERE i.indrelid = $table AND i.indisvalid
+			AND c.relam = (SELECT oid FROM pg_am WHERE amname = 'btree')");
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$output =~ s/^\n+//;
+	return is("$output$errors", '', "amcheck finds nothing $name");
+}
+
+# A session that can be left waiting: send() a statement, do something else,
+# receive() its answer.
+package IdemTest::Session;
+
+# Errors are part of the answer and do not end the session.
+sub new
+{
+	my ($class, $node, $database) = @_;
+	my $psql = $node->background_psql($database // 'postgres', on_error_stop => 0);
+
+	return bless({ psql => $psql, sent => 0, output => '' }, $class);
+}
+
+sub send
+{
+	my ($self, $sql) = @_;
+	my $number = ++$self->{sent};
+
+	$self->{output} = $self->{psql}->query_until(qr/^sent $number$/m,
+		"\\echo sent $number\n$sql;\n\\echo done $number :SQLSTATE\n");
+	$self->{output} =~ s/^sent $number\n//m;
+	return;
+}
+
+# In list context the rows, as psql prints them, and the SQLSTATE.
+sub receive
+{
+	my ($self) = @_;
+	my $done = qr/^done $self->{sent} (\w+)\n/m;
+
+	$self->{output} .= $self->{psql}->query_until($done, '')
+	  unless $self->{output} =~ $done;
+	$self->{output} =~ /^(.*?)\n?$done/ms
+	  or die "the session is gone";
+	return wantarray ? ($1, $2) : $1;
+}
+
+sub ask
+{
+	my ($self, $sql) = @_;
+
+	$self->send($sql);
+	return $self->receive;
+}
+
+sub sqlstate
+{
+	my ($self, $sql) = @_;
+
+	return ($self->ask($sql))[1];
+}
+
+sub pid
+{
+	my ($self) = @_;
+
+	return $self->ask('SELECT pg_backend_pid()');
+}
+
+# The client dies, and says nothing to the server.
+sub kill
+{
+	my ($self) = @_;
+
+	$self->{psql}->{run}->signal('KILL');
+	eval { $self->{psql}->{run}->finish };
+	return;
+}
+
+sub quit
+{
+	my ($self) = @_;
+
+	$self->{psql}->quit;
+	return;
+}
+
+1;
