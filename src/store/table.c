@@ -17,6 +17,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -39,6 +40,7 @@ static Oid	lookup_table(const char *name);
 static void check_once(Relation rel, IdemTableInfo *info, bool for_writes);
 static void check_table(Relation rel, const IdemTableInfo *info);
 static const char *find_obstacle(Relation rel, const IdemTableInfo *info);
+static bool has_children(Relation rel);
 static bool has_firing_triggers(Relation rel);
 static bool has_columns(Relation rel, const IdemTableInfo *info);
 static bool is_column(Form_pg_attribute column, const IdemColumn *expected,
@@ -169,7 +171,7 @@ find_obstacle(Relation rel, const IdemTableInfo *info)
 	if (rel->rd_rel->relkind != RELKIND_RELATION ||
 		rel->rd_tableam != GetHeapamTableAmRoutine())
 		return "is not an ordinary heap table";
-	if (rel->rd_rel->relispartition || rel->rd_rel->relhassubclass)
+	if (rel->rd_rel->relispartition || has_children(rel))
 		return "is part of a partition or inheritance tree";
 	if (has_firing_triggers(rel))
 		return "has triggers or is referenced by a foreign key";
@@ -182,6 +184,14 @@ find_obstacle(Relation rel, const IdemTableInfo *info)
 	if (!has_primary_key(rel, info))
 		return "has no primary key on the columns that the extension made it on";
 	return NULL;
+}
+
+/* relhassubclass stays set after the last child is gone */
+static bool
+has_children(Relation rel)
+{
+	return rel->rd_rel->relhassubclass &&
+		find_inheritance_children(RelationGetRelid(rel), NoLock) != NIL;
 }
 
 static bool
