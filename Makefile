@@ -26,7 +26,9 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 REGRESS_NAMES := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS := $(filter setup,$(REGRESS_NAMES)) $(filter-out setup,$(REGRESS_NAMES))
 REGRESS_OPTS = --load-extension=$(EXTENSION)
-ISOLATION := $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+# A server as it comes has no prepared transactions: PREPARED_TXNS=1 tests them.
+ISOLATION_NAMES := $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION := $(filter-out $(if $(PREPARED_TXNS),,%-prepared),$(ISOLATION_NAMES))
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation --load-extension=$(EXTENSION)
 TAP_TESTS = 1
 PROVE_TESTS = $(sort $(wildcard test/tap/*.pl))
