@@ -1,7 +1,7 @@
 # idemstore: idempotency, dedupe, cache and rate limits inside PostgreSQL
 #
 #	make && make install && make installcheck	as any extension
-#	make deps		install what is missing, through apt
+#	make deps		install what is missing, through apt and npm
 #	make quickstart		build, install, show it at work
 #	make test		every suite, in a throw-away cluster
 #	make test-assert	the same with the extension's assertions on
@@ -74,7 +74,7 @@ test-assert: deps
 
 quickstart: deps
 	+$(MAKE) --no-print-directory install
-	PG_CONFIG='$(PG_CONFIG)' test/throwaway examples/quickstart/run
+	PG_CONFIG='$(PG_CONFIG)' test/throwaway sh -c 'examples/quickstart/run && examples/http/run'
 
 bench: deps
 	+$(MAKE) --no-print-directory install

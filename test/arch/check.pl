@@ -154,7 +154,7 @@ sub white_space
 	my $list = -e '.git'
 	  ? qx(git -c safe.directory='*' ls-files -z --cached --others --exclude-standard)
 	  : qx(find . -type f -print0);
-	my @files = grep { -f && -T && !m!(?:^|/)(?:(?:expected|results|output_iso|tmp_check|log)/|build\.flags$)! } split(/\0/, $list);
+	my @files = grep { -f && -T && !m!(?:^|/)(?:(?:expected|results|output_iso|tmp_check|log|node_modules)/|build\.flags$)! } split(/\0/, $list);
 	my @complaints;
 
 	return 'no files found' unless @files;
