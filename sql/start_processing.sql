@@ -66,6 +66,10 @@ SELECT idemstore.get('u2') IS NULL AS refused_left_no_trace;
 SELECT outcome FROM idemstore.start_processing('u4', 'two', lease => '0');
 SELECT outcome FROM idemstore.start_processing('u5', 'two');
 SELECT outcome, attempt FROM idemstore.start_processing('u4', 'two', unique_fingerprint => true);
+-- unless the record had no fingerprint yet
+SELECT outcome FROM idemstore.start_processing('bare', lease => '0');
+SELECT outcome, conflicting_key FROM idemstore.start_processing('bare', 'two', unique_fingerprint => true, takeover => false);
+SELECT outcome, conflicting_key = 'u4' OR conflicting_key = 'u5' AS names_a_rival FROM idemstore.start_processing('bare', 'two', unique_fingerprint => true);
 SELECT outcome FROM idemstore.start_processing('u6', 'three', ttl => '1 s');
 SET idemstore.test_clock = '2026-01-01 00:06:00+00';
 BEGIN;

@@ -102,8 +102,9 @@ try_start(Attempt *attempt)
 	step = decide(attempt);
 	if (step == ANSWER)
 		return true;
-	/* a takeover keeps the fingerprint that its record stands for already */
-	if (request->unique_fingerprint && step != TAKE_OVER)
+	/* a takeover that keeps its record's fingerprint adds no second one */
+	if (request->unique_fingerprint &&
+		!(step == TAKE_OVER && attempt->record.fingerprint != NULL))
 		return claim_unique(attempt, step);
 	return claim(attempt, step);
 }

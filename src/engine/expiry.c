@@ -12,14 +12,12 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "engine/expiry.h"
+#include "engine/spi.h"
 #include "pg/clock.h"
-#include "pg/errors.h"
 
 /* $1 is the present instant, $2 the most rows to remove */
 typedef struct ExpirySource
@@ -50,29 +48,14 @@ idem_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
 	SPI_finish();
 }
 
-/*
- * Under a snapshot of this instant: that of a REPEATABLE READ transaction may
- * be too old to delete what it sees.
- */
 static int64
 remove_expired(const ExpirySource *source, int32 max_rows)
 {
 	Oid			types[] = {TIMESTAMPTZOID, INT4OID};
 	Datum		values[] = {TimestampTzGetDatum(idem_clock_now()),
 	Int32GetDatum(max_rows)};
-	SPIPlanPtr	plan;
-	int			status;
 
 	CHECK_FOR_INTERRUPTS();
-	plan = SPI_prepare(source->remove, lengthof(types), types);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the expiry of \"%s\": %s",
-			 source->relation, SPI_result_code_string(SPI_result));
-	status = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
-								  InvalidSnapshot, false, false, 0);
-	if (status != SPI_OK_DELETE)
-		elog(ERROR, "could not expire \"%s\": %s", source->relation,
-			 SPI_result_code_string(status));
-	SPI_freeplan(plan);
+	idem_spi_execute(source->remove, lengthof(types), types, values, SPI_OK_DELETE);
 	return SPI_processed;
 }

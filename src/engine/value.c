@@ -6,12 +6,12 @@
 
 #include "access/transam.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/timestamp.h"
 
 #include "engine/change.h"
+#include "engine/spi.h"
 #include "engine/value.h"
 #include "engine/wait.h"
 #include "pg/clock.h"
@@ -97,13 +97,12 @@ idem_value_forget_scope(text *scope)
 	bool		isnull;
 
 	SPI_connect();
-	if (SPI_execute_with_args("WITH gone AS ("
-							  " DELETE FROM idemstore.idempotency_records"
-							  " WHERE scope OPERATOR(pg_catalog.=) $1"
-							  " RETURNING expires_at OPERATOR(pg_catalog.>) $2 AS was_live)"
-							  " SELECT pg_catalog.count(*) FROM gone WHERE was_live",
-							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not forget a scope");
+	idem_spi_execute("WITH gone AS ("
+					 " DELETE FROM idemstore.idempotency_records"
+					 " WHERE scope OPERATOR(pg_catalog.=) $1"
+					 " RETURNING expires_at OPERATOR(pg_catalog.>) $2 AS was_live)"
+					 " SELECT pg_catalog.count(*) FROM gone WHERE was_live",
+					 lengthof(types), types, values, SPI_OK_SELECT);
 	result = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
 										 SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();

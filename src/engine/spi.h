@@ -1,0 +1,19 @@
+/*
+ * spi.h
+ *		The set operations: one SQL statement, planned and run once.
+ */
+#ifndef IDEM_ENGINE_SPI_H
+#define IDEM_ENGINE_SPI_H
+
+#include "executor/spi.h"
+
+/*
+ * Run a statement, connected to SPI, with the rights of the caller and under a
+ * snapshot of this instant: that of a REPEATABLE READ transaction may be too
+ * old to change what it sees.  expected is the SPI_OK_* code it must end with.
+ * Everything in it must be schema-qualified.
+ */
+extern void idem_spi_execute(const char *statement, int nargs, Oid *types,
+							 Datum *values, int expected);
+
+#endif							/* IDEM_ENGINE_SPI_H */
