@@ -46,7 +46,7 @@ static bool has_columns(Relation rel, const IdemTableInfo *info);
 static bool is_column(Form_pg_attribute column, const IdemColumn *expected,
 					  bool is_key);
 static bool has_primary_key(Relation rel, const IdemTableInfo *info);
-static void open_slots(IdemTable *table);
+static void drop_slot(TupleTableSlot *slot);
 
 void
 idem_store_table_init(void)
@@ -86,9 +86,8 @@ idem_store_table_open(IdemTable *table, IdemTableInfo *info, LOCKMODE lockmode)
 	}
 	table->rel = open_by_name(info, lockmode);
 	check_once(table->rel, info, lockmode >= RowExclusiveLock);
-	table->pkey = index_open(idem_compat_primary_key_index(table->rel),
-							 AccessShareLock);
-	open_slots(table);
+	table->pkey = index_open(idem_compat_primary_key_index(table->rel), lockmode);
+	table->scan = table_slot_create(table->rel, NULL);
 }
 
 /*
@@ -264,28 +263,26 @@ has_primary_key(Relation rel, const IdemTableInfo *info)
 	return bms_num_members(columns) == info->nkeys;
 }
 
-static void
-open_slots(IdemTable *table)
-{
-	table->base.slot = table_slot_create(table->rel, NULL);
-	table->pending.slot = table_slot_create(table->rel, NULL);
-	table->match.slot = table_slot_create(table->rel, NULL);
-	table->scan = table_slot_create(table->rel, NULL);
-}
-
 void
 idem_store_table_close(IdemTable *table)
 {
-	ExecDropSingleTupleTableSlot(table->base.slot);
-	ExecDropSingleTupleTableSlot(table->pending.slot);
-	ExecDropSingleTupleTableSlot(table->match.slot);
-	ExecDropSingleTupleTableSlot(table->scan);
+	drop_slot(table->base.slot);
+	drop_slot(table->pending.slot);
+	drop_slot(table->match.slot);
+	drop_slot(table->scan);
+	drop_slot(table->new_row);
 	if (table->estate != NULL)
 	{
-		ExecDropSingleTupleTableSlot(table->new_row);
 		ExecCloseIndices(table->result_rel);
 		FreeExecutorState(table->estate);
 	}
-	index_close(table->pkey, AccessShareLock);
+	index_close(table->pkey, table->lockmode);
 	relation_close(table->rel, table->is_written ? NoLock : table->lockmode);
+}
+
+static void
+drop_slot(TupleTableSlot *slot)
+{
+	if (slot != NULL)
+		ExecDropSingleTupleTableSlot(slot);
 }

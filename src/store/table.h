@@ -46,7 +46,7 @@ typedef struct IdemKey
 /* A version of a row that a probe found. */
 typedef struct IdemVersion
 {
-	TupleTableSlot *slot;		/* empty when there is none */
+	TupleTableSlot *slot;		/* NULL or empty when there is none */
 	TransactionId open_xid;		/* the open transaction that made or is
 								 * changing it; invalid when none is */
 } IdemVersion;

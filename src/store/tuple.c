@@ -25,6 +25,9 @@
 static void begin_write(IdemTable *table, const Datum *values, const bool *isnull);
 static HeapTuple form_row(TupleDesc desc, int ncolumns, const Datum *values,
 						  const bool *isnull);
+static bool may_break_constraint(TupleDesc desc, int ncolumns, const bool *isnull);
+static void open_executor(IdemTable *table);
+static void open_indexes(IdemTable *table);
 static List *find_arbiters(const IdemTable *table);
 static bool is_copy(Relation index, Relation pkey);
 static bool has_column_of(Relation index, Relation pkey, int column);
@@ -42,6 +45,7 @@ idem_store_tuple_insert(IdemTable *table, const Datum *values, const bool *isnul
 	uint32		token;
 
 	begin_write(table, values, isnull);
+	open_indexes(table);
 	token = SpeculativeInsertionLockAcquire(xid);
 	table_tuple_insert_speculative(table->rel, table->new_row,
 								   GetCurrentCommandId(true), 0, NULL, token);
@@ -56,24 +60,22 @@ idem_store_tuple_insert(IdemTable *table, const Datum *values, const bool *isnul
 	return !is_conflict;
 }
 
-/* The executor's state for the indexes is made once for an open table. */
+/* the row as it is to be stored, after the checks that the executor makes */
 static void
 begin_write(IdemTable *table, const Datum *values, const bool *isnull)
 {
 	TupleDesc	desc = RelationGetDescr(table->rel);
-	HeapTuple	tuple;
+	int			ncolumns = table->info->ncolumns;
 
-	if (table->estate == NULL)
-	{
-		table->estate = CreateExecutorState();
-		table->result_rel = makeNode(ResultRelInfo);
-		InitResultRelInfo(table->result_rel, table->rel, 0, NULL, 0);
-		ExecOpenIndices(table->result_rel, false);
+	if (table->new_row == NULL)
 		table->new_row = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
+	ExecStoreHeapTuple(form_row(desc, ncolumns, values, isnull),
+					   table->new_row, true);
+	if (may_break_constraint(desc, ncolumns, isnull))
+	{
+		open_executor(table);
+		ExecConstraints(table->result_rel, table->new_row, table->estate);
 	}
-	tuple = form_row(desc, table->info->ncolumns, values, isnull);
-	ExecStoreHeapTuple(tuple, table->new_row, true);
-	ExecConstraints(table->result_rel, table->new_row, table->estate);
 }
 
 /* columns that were added and dropped again stay as dead ones at the end */
@@ -87,6 +89,46 @@ form_row(TupleDesc desc, int ncolumns, const Datum *values, const bool *isnull)
 	memcpy(all_values, values, ncolumns * sizeof(Datum));
 	memcpy(all_isnull, isnull, ncolumns * sizeof(bool));
 	return heap_form_tuple(desc, all_values, all_isnull);
+}
+
+/* cheaper than to let the executor find out that none is broken */
+static bool
+may_break_constraint(TupleDesc desc, int ncolumns, const bool *isnull)
+{
+	int			i;
+
+	if (desc->constr != NULL && desc->constr->num_check > 0)
+		return true;
+	for (i = 0; i < ncolumns; i++)
+	{
+		if (isnull[i] && TupleDescAttr(desc, i)->attnotnull)
+			return true;
+	}
+	return false;
+}
+
+/* The executor's state is made once for an open table. */
+static void
+open_executor(IdemTable *table)
+{
+	if (table->estate != NULL)
+		return;
+	table->estate = CreateExecutorState();
+	table->result_rel = makeNode(ResultRelInfo);
+	InitResultRelInfo(table->result_rel, table->rel, 0, NULL, 0);
+}
+
+/*
+ * A HOT update does not need them.  To open them after the row was written is
+ * safe: an index can come to need entries, or cease to, only after waiting for
+ * the lock that we hold on the table.
+ */
+static void
+open_indexes(IdemTable *table)
+{
+	open_executor(table);
+	if (table->result_rel->ri_IndexRelationDescs == NULL)
+		ExecOpenIndices(table->result_rel, false);
 }
 
 /*
@@ -237,8 +279,11 @@ idem_store_tuple_update(IdemTable *table, const Datum *values, const bool *isnul
 									   true, &failure, &lockmode, &index_update)))
 		return false;
 	if (idem_compat_index_update_is_needed(index_update))
+	{
+		open_indexes(table);
 		idem_compat_update_index_tuples(table->result_rel, table->new_row,
 										table->estate, index_update);
+	}
 	CommandCounterIncrement();
 	return true;
 }

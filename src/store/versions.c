@@ -58,6 +58,7 @@ static bool is_speculative(const SnapshotData *dirty, Speculation *speculation);
 static bool wait_for(const Speculation *speculation);
 static void clear(IdemVersion *version);
 static void keep(IdemTable *table, IdemVersion *version, TransactionId open_xid);
+static bool is_there(const IdemVersion *version);
 static bool is_superseded(TupleTableSlot *slot);
 static bool has_ended(TransactionId xid);
 static HeapTupleHeader header_of(TupleTableSlot *slot);
@@ -121,7 +122,7 @@ idem_store_versions_match(IdemTable *table, Oid index, int nkeys,
 		goes_on = offer(table, InvalidTransactionId, visit, arg);
 	index_endscan(desc);
 	index_close(scan.index, AccessShareLock);
-	return !TTS_EMPTY(table->match.slot);
+	return is_there(&table->match);
 }
 
 bool
@@ -134,10 +135,10 @@ idem_store_versions_match_any(IdemTable *table, Oid index, int nkeys,
 	do
 		CHECK_FOR_INTERRUPTS();
 	while (!match_dirty_once(&scan, visit, arg));
-	if (TTS_EMPTY(table->match.slot))
+	if (!is_there(&table->match))
 		find_latest(&scan, visit, arg);
 	index_close(scan.index, AccessShareLock);
-	return !TTS_EMPTY(table->match.slot);
+	return is_there(&table->match);
 }
 
 /* the columns of the primary key's index may stand in any order */
@@ -230,7 +231,7 @@ find_latest(const KeyScan *scan, IdemVisitor visit, void *arg)
 	index_endscan(desc);
 	ExecClearTuple(table->scan);
 	UnregisterSnapshot(latest);
-	return !TTS_EMPTY(table->match.slot);
+	return is_there(&table->match);
 }
 
 /* false when what was seen did not hold to the end */
@@ -298,7 +299,8 @@ wait_for(const Speculation *speculation)
 static void
 clear(IdemVersion *version)
 {
-	ExecClearTuple(version->slot);
+	if (version->slot != NULL)
+		ExecClearTuple(version->slot);
 	version->open_xid = InvalidTransactionId;
 }
 
@@ -310,19 +312,25 @@ keep(IdemTable *table, IdemVersion *version, TransactionId open_xid)
 
 	version->slot = table->scan;
 	version->open_xid = open_xid;
-	table->scan = slot;
+	table->scan = slot != NULL ? slot : table_slot_create(table->rel, NULL);
+}
+
+static bool
+is_there(const IdemVersion *version)
+{
+	return version->slot != NULL && !TTS_EMPTY(version->slot);
 }
 
 bool
 idem_store_versions_has_base(const IdemTable *table)
 {
-	return !TTS_EMPTY(table->base.slot);
+	return is_there(&table->base);
 }
 
 bool
 idem_store_versions_has_pending(const IdemTable *table)
 {
-	return !TTS_EMPTY(table->pending.slot);
+	return is_there(&table->pending);
 }
 
 bool
