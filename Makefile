@@ -78,7 +78,8 @@ quickstart: deps
 
 bench: deps
 	+$(MAKE) --no-print-directory install
-	PG_CONFIG='$(PG_CONFIG)' test/throwaway bench/run
+	PG_CONFIG='$(PG_CONFIG)' test/throwaway -o shared_buffers=1GB -o autovacuum=off \
+		-o max_wal_size=8GB -o checkpoint_timeout=1h bench/run
 
 format:
 	test/arch/format
