@@ -6,7 +6,8 @@
 use strict;
 use warnings;
 use FindBin;
-use PostgreSQL::Test::Cluster;
+use lib "$FindBin::Bin/lib";
+use IdemTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -16,15 +17,7 @@ my $python = '/usr/bin/python3';    # Debian's, the one that has Debian's driver
 plan skip_all => 'not installed: run make deps'
   unless -d "$examples/node_modules/pg" && run_log([ $python, '-c', 'import psycopg' ]);
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->start;
-$node->safe_psql('postgres', '
-	CREATE EXTENSION idemstore;
-	CREATE TABLE ledger (payment text, amount numeric)');
-$ENV{PGHOST} = $node->host;
-$ENV{PGPORT} = $node->port;
-$ENV{PGDATABASE} = 'postgres';
+my $node = new_example_node();
 
 my $pay = PostgreSQL::Test::Utils::tempdir . '/pay';
 ok( run_log([

@@ -5,8 +5,9 @@
 use strict;
 use warnings;
 use FindBin;
+use lib "$FindBin::Bin/lib";
+use IdemTest;
 use IPC::Run;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -14,16 +15,7 @@ my $examples = "$FindBin::Bin/../../examples";
 
 plan skip_all => 'not installed: run make deps' unless -d "$examples/node_modules/express";
 
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
-$node->append_conf('postgresql.conf', 'max_connections = 200');
-$node->start;
-$node->safe_psql('postgres', '
-	CREATE EXTENSION idemstore;
-	CREATE TABLE ledger (payment text, amount numeric)');
-$ENV{PGHOST} = $node->host;
-$ENV{PGPORT} = $node->port;
-$ENV{PGDATABASE} = 'postgres';
+my $node = new_example_node();
 
 my $output = '';
 my $run = IPC::Run::start([ 'node', '--test-reporter=tap', "$examples/http/server.test.js" ],

@@ -12,20 +12,33 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 our @EXPORT = qw(
-	new_node start_storm wait_in_storm finish_storm run_storm
+	new_node new_example_node start_storm wait_in_storm finish_storm run_storm
 	wait_for_sleepers check_table);
 
-# A running server with the extension, and with amcheck.
+# A running server with the extension, and with amcheck. The locale of whoever
+# runs the tests does not matter.
 sub new_node
 {
 	my ($name, @settings) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init;
+	$node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
 	$node->append_conf('postgresql.conf',
 		join("\n", 'log_statement = none', 'max_connections = 100', @settings));
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION idemstore; CREATE EXTENSION amcheck');
+	return $node;
+}
+
+# A server that the programs in examples/ find through their environment.
+sub new_example_node
+{
+	my $node = new_node('main', 'max_connections = 200');
+
+	$node->safe_psql('postgres', 'CREATE TABLE ledger (payment text, amount numeric)');
+	$ENV{PGHOST} = $node->host;
+	$ENV{PGPORT} = $node->port;
+	$ENV{PGDATABASE} = 'postgres';
 	return $node;
 }
 
