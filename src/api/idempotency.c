@@ -9,8 +9,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "api/args.h"
@@ -35,6 +37,20 @@ enum
 	VERDICT_RECOVERY_POINT,
 	VERDICT_CHECKPOINT,
 	VERDICT_COLUMNS
+};
+
+static const Oid verdict_types[VERDICT_COLUMNS] = {
+	[VERDICT_OUTCOME] = TEXTOID,
+	[VERDICT_FENCE] = INT8OID,
+	[VERDICT_ATTEMPT] = INT4OID,
+	[VERDICT_RETRY_AFTER] = INTERVALOID,
+	[VERDICT_CONFLICTING_KEY] = TEXTOID,
+	[VERDICT_RESPONSE_STATUS] = INT4OID,
+	[VERDICT_RESPONSE_HEADERS] = JSONOID,
+	[VERDICT_RESPONSE_BODY] = BYTEAOID,
+	[VERDICT_ERROR] = JSONOID,
+	[VERDICT_RECOVERY_POINT] = TEXTOID,
+	[VERDICT_CHECKPOINT] = JSONOID,
 };
 
 static const char *const outcome_names[] = {
@@ -131,7 +147,8 @@ verdict_datum(PG_FUNCTION_ARGS, const IdemVerdict *verdict)
 		case IDEM_MISMATCH:
 			break;
 	}
-	return idem_result_composite(fcinfo, VERDICT_COLUMNS, values, isnull);
+	return idem_result_composite(get_func_rettype(fcinfo->flinfo->fn_oid),
+								 VERDICT_COLUMNS, verdict_types, values, isnull);
 }
 
 static void

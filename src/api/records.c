@@ -44,8 +44,9 @@ idemstore_lookup(PG_FUNCTION_ARGS)
 	text	   *fingerprint = idem_args_optional_name(fcinfo, 1, "fingerprint",
 													  IDEM_MAX_FINGERPRINT_SIZE);
 	text	   *scope = idem_args_scope(fcinfo, 2);
-	Oid			record_type = column_type(get_func_rettype(fcinfo->flinfo->fn_oid),
-										  MATCH_BY_KEY);
+	Oid			match_type = get_func_rettype(fcinfo->flinfo->fn_oid);
+	Oid			record_type = column_type(match_type, MATCH_BY_KEY);
+	Oid			types[MATCH_COLUMNS] = {record_type, record_type};
 	TimestampTz now = idem_clock_now();
 	Datum		values[MATCH_COLUMNS];
 	bool		isnull[MATCH_COLUMNS] = {true, true};
@@ -63,7 +64,7 @@ idemstore_lookup(PG_FUNCTION_ARGS)
 						DatumGetPointer(idem_result_record(record_type, &record)));
 	idem_store_table_close(&table);
 
-	return idem_result_composite(fcinfo, MATCH_COLUMNS, values, isnull);
+	return idem_result_composite(match_type, MATCH_COLUMNS, types, values, isnull);
 }
 
 static Oid
@@ -127,7 +128,7 @@ fetch_live(IdemTable *table, const text *key, const text *scope,
 	if (!idem_store_versions_fetch(table, &record_key, GetActiveSnapshot()))
 		return false;
 	idem_store_records_read(table->base.slot, record);
-	return now < record->expires_at;
+	return idem_store_records_is_live(record, now);
 }
 
 Datum

@@ -10,45 +10,55 @@
 #include "access/htup_details.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
 #include "api/result.h"
 
-static Datum form(Oid type, int ncolumns, const Datum *values, const bool *isnull);
-
-Datum
-idem_result_composite(PG_FUNCTION_ARGS, int ncolumns, const Datum *values,
-					  const bool *isnull)
-{
-	return form(get_func_rettype(fcinfo->flinfo->fn_oid), ncolumns, values, isnull);
-}
+static bool has_types(TupleDesc desc, int ncolumns, const Oid *types);
 
 Datum
 idem_result_record(Oid type, const IdemRecord *record)
 {
 	Datum		values[IDEM_RECORD_COLUMNS];
 	bool		isnull[IDEM_RECORD_COLUMNS];
+	Oid			types[IDEM_RECORD_COLUMNS];
 
 	idem_store_records_columns(record, values, isnull);
-	return form(type, IDEM_RECORD_COLUMNS, values, isnull);
+	idem_store_records_types(types);
+	return idem_result_composite(type, IDEM_RECORD_COLUMNS, types, values, isnull);
 }
 
-static Datum
-form(Oid type, int ncolumns, const Datum *values, const bool *isnull)
+Datum
+idem_result_composite(Oid type, int ncolumns, const Oid *types,
+					  const Datum *values, const bool *isnull)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
 	HeapTuple	tuple;
 
-	if (desc->natts != ncolumns)
+	if (!has_types(desc, ncolumns, types))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("type %s has been altered", format_type_be(type)),
-				 errdetail("It has %d columns, the extension made it with %d.",
-						   desc->natts, ncolumns)));
+				 errmsg("cannot use type %s as it is now", format_type_be(type)),
+				 errdetail("The type has other columns than the extension made."),
+				 errhint("Undo the change.")));
 	tuple = heap_form_tuple(desc, (Datum *) values, (bool *) isnull);
 	ReleaseTupleDesc(desc);
 	return HeapTupleGetDatum(tuple);
+}
+
+static bool
+has_types(TupleDesc desc, int ncolumns, const Oid *types)
+{
+	int			i;
+
+	if (desc->natts != ncolumns)
+		return false;
+	for (i = 0; i < ncolumns; i++)
+	{
+		if (TupleDescAttr(desc, i)->atttypid != types[i])
+			return false;
+	}
+	return true;
 }
 
 void

@@ -9,8 +9,11 @@
 
 #include "store/records.h"
 
-/* a value of the named composite type that the running function returns */
-extern Datum idem_result_composite(PG_FUNCTION_ARGS, int ncolumns,
+/*
+ * A value of a composite type of the extension, of the columns' types given.
+ * Raises 55000 when somebody has altered it.
+ */
+extern Datum idem_result_composite(Oid type, int ncolumns, const Oid *types,
 								   const Datum *values, const bool *isnull);
 
 /* a value of idemstore.idempotency_record, of the type's OID */

@@ -52,7 +52,7 @@ look_and_decide(IdemTable *table, const IdemTarget *target, IdemRecord *record,
 		return change(target, NULL, idem_clock_now(), arg);
 	idem_store_records_read(table->base.slot, record);
 	now = idem_clock_now();
-	if (now >= record->expires_at)
+	if (!idem_store_records_is_live(record, now))
 		return change(target, NULL, now, arg);
 	require_fence(target, record);
 	return change(target, record, now, arg);

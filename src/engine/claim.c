@@ -36,32 +36,32 @@ typedef enum Step
 } Step;
 
 /* one look at the record, and what was decided on it */
-typedef struct Attempt
+typedef struct Look
 {
 	const IdemStart *request;
 	IdemTable	table;
 	TimestampTz now;
 	IdemRecord	record;			/* what stands there, then what is written */
 	IdemVerdict *verdict;
-} Attempt;
+} Look;
 
-static void attempt_start(const IdemStart *request, IdemVerdict *verdict);
-static bool try_start(Attempt *attempt);
-static Step decide(Attempt *attempt);
-static Step decide_held(Attempt *attempt, const IdemStanding *standing);
+static void start_once(const IdemStart *request, IdemVerdict *verdict);
+static bool try_start(Look *look);
+static Step decide(Look *look);
+static Step decide_held(Look *look, const IdemStanding *standing);
 static bool is_mismatch(const IdemStart *request, const IdemRecord *record);
-static bool claim(Attempt *attempt, Step step);
-static bool claim_unique(Attempt *attempt, Step step);
-static bool has_rival(Attempt *attempt);
-static bool claim_base(Attempt *attempt, Step step);
-static bool insert_claim(Attempt *attempt);
+static bool claim(Look *look, Step step);
+static bool claim_unique(Look *look, Step step);
+static bool has_rival(Look *look);
+static bool claim_base(Look *look, Step step);
+static bool insert_claim(Look *look);
 static void begin_next_attempt(IdemRecord *record, const IdemStart *request,
 							   TimestampTz now);
 static void grant(IdemRecord *record, const IdemStart *request, TimestampTz now);
-static Step answer(Attempt *attempt, IdemOutcome outcome);
-static Step answer_blocked(Attempt *attempt, TransactionId blocker);
-static Step answer_claim(Attempt *attempt, IdemOutcome outcome);
-static Step answer_final(Attempt *attempt);
+static Step answer(Look *look, IdemOutcome outcome);
+static Step answer_blocked(Look *look, TransactionId blocker);
+static Step answer_claim(Look *look, IdemOutcome outcome);
+static Step answer_final(Look *look);
 
 void
 idem_claim_start(const IdemStart *request, IdemVerdict *verdict)
@@ -70,7 +70,7 @@ idem_claim_start(const IdemStart *request, IdemVerdict *verdict)
 
 	idem_wait_begin(&waiter, request->key, request->scope, request->wait_us);
 	do
-		attempt_start(request, verdict);
+		start_once(request, verdict);
 	while (verdict->is_waitable &&
 		   idem_wait_sleep(&waiter, verdict->blocker, verdict->blocker_is_locker,
 						   verdict->retry_after_us));
@@ -78,49 +78,49 @@ idem_claim_start(const IdemStart *request, IdemVerdict *verdict)
 }
 
 static void
-attempt_start(const IdemStart *request, IdemVerdict *verdict)
+start_once(const IdemStart *request, IdemVerdict *verdict)
 {
-	Attempt		attempt = {.request = request, .verdict = verdict};
+	Look		look = {.request = request, .verdict = verdict};
 
-	idem_store_records_open(&attempt.table, RowExclusiveLock);
-	while (!try_start(&attempt))
+	idem_store_records_open(&look.table, RowExclusiveLock);
+	while (!try_start(&look))
 		CHECK_FOR_INTERRUPTS();
-	idem_store_table_close(&attempt.table);
+	idem_store_table_close(&look.table);
 }
 
 /* false when the row moved on between look and write */
 static bool
-try_start(Attempt *attempt)
+try_start(Look *look)
 {
-	const IdemStart *request = attempt->request;
+	const IdemStart *request = look->request;
 	IdemKey		key = idem_store_records_key(request->key, request->scope);
 	Step		step;
 
-	memset(attempt->verdict, 0, sizeof(IdemVerdict));
-	idem_store_versions_probe(&attempt->table, &key);
-	attempt->now = idem_clock_now();
-	step = decide(attempt);
+	memset(look->verdict, 0, sizeof(IdemVerdict));
+	idem_store_versions_probe(&look->table, &key);
+	look->now = idem_clock_now();
+	step = decide(look);
 	if (step == ANSWER)
 		return true;
 	/* a takeover that keeps its record's fingerprint adds no second one */
 	if (request->unique_fingerprint &&
-		!(step == TAKE_OVER && attempt->record.fingerprint != NULL))
-		return claim_unique(attempt, step);
-	return claim(attempt, step);
+		!(step == TAKE_OVER && look->record.fingerprint != NULL))
+		return claim_unique(look, step);
+	return claim(look, step);
 }
 
 static Step
-decide(Attempt *attempt)
+decide(Look *look)
 {
-	const IdemStart *request = attempt->request;
+	const IdemStart *request = look->request;
 	IdemStanding standing;
 
-	idem_standing_describe(&attempt->table, attempt->now, &standing);
-	attempt->record = standing.record;
+	idem_standing_describe(&look->table, look->now, &standing);
+	look->record = standing.record;
 	if (standing.is_live && request->only_if_absent)
-		return answer(attempt, IDEM_IN_PROGRESS);
+		return answer(look, IDEM_IN_PROGRESS);
 	if (standing.is_live && is_mismatch(request, &standing.record))
-		return answer(attempt, IDEM_MISMATCH);
+		return answer(look, IDEM_MISMATCH);
 
 	switch (standing.kind)
 	{
@@ -129,32 +129,33 @@ decide(Attempt *attempt)
 		case IDEM_EXPIRED:
 			return RECLAIM;
 		case IDEM_OPEN:
-			return answer_blocked(attempt, standing.blocker);
+			return answer_blocked(look, standing.blocker);
 		case IDEM_HELD:
-			return decide_held(attempt, &standing);
+			return decide_held(look, &standing);
 		case IDEM_LAPSED:
-			return request->takeover ? TAKE_OVER : answer_claim(attempt, IDEM_ABANDONED);
+			return request->takeover ? TAKE_OVER : answer_claim(look, IDEM_ABANDONED);
 		case IDEM_GIVEN_UP:
 			return TAKE_OVER;
 		case IDEM_FINAL:
-			return answer_final(attempt);
+			return answer_final(look);
 	}
 	return ANSWER;				/* keep the compiler quiet */
 }
 
 /* the same owner again has lost an acknowledgement */
 static Step
-decide_held(Attempt *attempt, const IdemStanding *standing)
+decide_held(Look *look, const IdemStanding *standing)
 {
-	const IdemStart *request = attempt->request;
+	const IdemStart *request = look->request;
 	const IdemRecord *record = &standing->record;
 
-	if (request->owner != NULL && attempt->now < record->lease_expires_at &&
+	if (request->owner != NULL &&
+		(standing->is_own || look->now < record->lease_expires_at) &&
 		idem_store_records_equal(request->owner, record->owner))
-		return answer_claim(attempt, IDEM_STARTED);
-	answer_blocked(attempt, InvalidTransactionId);
+		return answer_claim(look, IDEM_STARTED);
+	answer_blocked(look, InvalidTransactionId);
 	/* nobody but this transaction could end its own claim */
-	attempt->verdict->is_waitable = !standing->is_own;
+	look->verdict->is_waitable = !standing->is_own;
 	return ANSWER;
 }
 
@@ -167,13 +168,13 @@ is_mismatch(const IdemStart *request, const IdemRecord *record)
 
 /* Do what was decided.  False when the row moved on. */
 static bool
-claim(Attempt *attempt, Step step)
+claim(Look *look, Step step)
 {
 	if (step != INSERT)
-		return claim_base(attempt, step);
-	idem_claim_begin_record(&attempt->record, attempt->request, attempt->now);
-	answer_claim(attempt, IDEM_STARTED);
-	return insert_claim(attempt);
+		return claim_base(look, step);
+	idem_claim_begin_record(&look->record, look->request, look->now);
+	answer_claim(look, IDEM_STARTED);
+	return insert_claim(look);
 }
 
 /*
@@ -182,30 +183,30 @@ claim(Attempt *attempt, Step step)
  * the next check finds.
  */
 static bool
-claim_unique(Attempt *attempt, Step step)
+claim_unique(Look *look, Step step)
 {
-	const IdemStart *request = attempt->request;
+	const IdemStart *request = look->request;
 	bool		is_done;
 
 	idem_wait_lock_fingerprint(request->fingerprint, request->scope);
-	is_done = has_rival(attempt) || claim(attempt, step);
+	is_done = has_rival(look) || claim(look, step);
 	idem_wait_unlock_fingerprint(request->fingerprint, request->scope);
 	return is_done;
 }
 
 static bool
-has_rival(Attempt *attempt)
+has_rival(Look *look)
 {
-	const IdemStart *request = attempt->request;
-	IdemVerdict *verdict = attempt->verdict;
+	const IdemStart *request = look->request;
+	IdemVerdict *verdict = look->verdict;
 
-	if (!idem_store_records_find_rival(&attempt->table, request->key,
+	if (!idem_store_records_find_rival(&look->table, request->key,
 									   request->fingerprint, request->scope,
-									   attempt->now, &verdict->conflicting_key,
+									   look->now, &verdict->conflicting_key,
 									   &verdict->blocker))
 		return false;
 	verdict->is_waitable = TransactionIdIsValid(verdict->blocker);
-	answer(attempt, IDEM_DUPLICATE);
+	answer(look, IDEM_DUPLICATE);
 	return true;
 }
 
@@ -214,27 +215,27 @@ has_rival(Attempt *attempt)
  * update's, is what assert_owner's lock holds off.
  */
 static bool
-claim_base(Attempt *attempt, Step step)
+claim_base(Look *look, Step step)
 {
-	TransactionId holder;
-	IdemLockResult result = idem_store_tuple_lock(&attempt->table, &holder);
+	TransactionId locker;
+	IdemLockResult result = idem_store_tuple_lock(&look->table, &locker);
 
 	if (result == IDEM_LOCK_ROW_MOVED)
 		return false;
-	idem_store_records_read(attempt->table.base.slot, &attempt->record);
-	if (result == IDEM_LOCK_HELD)
+	idem_store_records_read(look->table.base.slot, &look->record);
+	if (result == IDEM_LOCK_BUSY)
 	{
-		answer_blocked(attempt, holder);
-		attempt->verdict->blocker_is_locker = true;
+		answer_blocked(look, locker);
+		look->verdict->blocker_is_locker = true;
 		return true;
 	}
 
 	if (step == TAKE_OVER)
-		begin_next_attempt(&attempt->record, attempt->request, attempt->now);
+		begin_next_attempt(&look->record, look->request, look->now);
 	else
-		idem_claim_begin_record(&attempt->record, attempt->request, attempt->now);
-	answer_claim(attempt, IDEM_STARTED);
-	return idem_store_records_update(&attempt->table, &attempt->record);
+		idem_claim_begin_record(&look->record, look->request, look->now);
+	answer_claim(look, IDEM_STARTED);
+	return idem_store_records_update(&look->table, &look->record);
 }
 
 /*
@@ -242,15 +243,15 @@ claim_base(Attempt *attempt, Step step)
  * written, so that nobody is blocked.
  */
 static bool
-insert_claim(Attempt *attempt)
+insert_claim(Look *look)
 {
-	const IdemRecord *record = &attempt->record;
+	const IdemRecord *record = &look->record;
 	IdemKey		key = idem_store_records_key(record->key, record->scope);
 
-	if (attempt->now < record->expires_at)
-		return idem_store_records_insert(&attempt->table, record);
-	return !idem_store_versions_find(&attempt->table, &key) &&
-		!idem_store_versions_has_pending(&attempt->table);
+	if (idem_store_records_is_live(record, look->now))
+		return idem_store_records_insert(&look->table, record);
+	return !idem_store_versions_find(&look->table, &key) &&
+		!idem_store_versions_has_pending(&look->table);
 }
 
 void
@@ -301,50 +302,50 @@ grant(IdemRecord *record, const IdemStart *request, TimestampTz now)
 }
 
 static Step
-answer(Attempt *attempt, IdemOutcome outcome)
+answer(Look *look, IdemOutcome outcome)
 {
-	attempt->verdict->outcome = outcome;
+	look->verdict->outcome = outcome;
 	return ANSWER;
 }
 
 /* in progress, until the blocker ends or else the lease */
 static Step
-answer_blocked(Attempt *attempt, TransactionId blocker)
+answer_blocked(Look *look, TransactionId blocker)
 {
-	IdemVerdict *verdict = attempt->verdict;
-	TimestampTz lease_end = attempt->record.lease_expires_at;
+	IdemVerdict *verdict = look->verdict;
+	TimestampTz lease_end = look->record.lease_expires_at;
 
 	verdict->retry_after_us = OPEN_TRANSACTION_RETRY_US;
-	if (lease_end > attempt->now)
-		verdict->retry_after_us = lease_end - attempt->now;
+	if (lease_end > look->now)
+		verdict->retry_after_us = lease_end - look->now;
 	verdict->is_waitable = true;
 	verdict->blocker = blocker;
-	return answer(attempt, IDEM_IN_PROGRESS);
+	return answer(look, IDEM_IN_PROGRESS);
 }
 
 static Step
-answer_claim(Attempt *attempt, IdemOutcome outcome)
+answer_claim(Look *look, IdemOutcome outcome)
 {
-	IdemVerdict *verdict = attempt->verdict;
-	const IdemRecord *record = &attempt->record;
+	IdemVerdict *verdict = look->verdict;
+	const IdemRecord *record = &look->record;
 
 	verdict->fence = record->fence;
 	verdict->attempt = record->attempt;
 	verdict->recovery_point = idem_store_records_copy(record->recovery_point);
 	verdict->checkpoint = idem_store_records_copy(record->checkpoint);
-	return answer(attempt, outcome);
+	return answer(look, outcome);
 }
 
 static Step
-answer_final(Attempt *attempt)
+answer_final(Look *look)
 {
-	IdemVerdict *verdict = attempt->verdict;
-	const IdemRecord *record = &attempt->record;
+	IdemVerdict *verdict = look->verdict;
+	const IdemRecord *record = &look->record;
 
 	verdict->response = record->response;
 	verdict->response.headers = idem_store_records_copy(record->response.headers);
 	verdict->response.body = idem_store_records_copy(record->response.body);
 	verdict->error = idem_store_records_copy(record->error);
-	return answer(attempt, record->status == IDEM_COMPLETE ?
+	return answer(look, record->status == IDEM_COMPLETE ?
 				  IDEM_REPLAY : IDEM_TERMINALLY_FAILED);
 }

@@ -3,9 +3,8 @@
  *		Removing what has expired, one statement a relation.
  *
  * A row is locked before it is removed, and locked rows are skipped: whoever
- * holds a lock on an expired row is reclaiming it.  After the lock the
- * condition is checked again on the newest version, which is what FOR UPDATE
- * does.
+ * holds a lock on an expired row is reclaiming it.  The condition is checked
+ * again after the lock, on the newest version, which is what FOR UPDATE does.
  *
  * A table that expires registers itself by its line in the list.
  */
@@ -18,21 +17,16 @@
 #include "engine/expiry.h"
 #include "engine/spi.h"
 #include "pg/clock.h"
+#include "store/records.h"
 
-/* $1 is the present instant, $2 the most rows to remove */
 typedef struct ExpirySource
 {
 	const char *relation;
-	const char *remove;
+	const char *remove;			/* $1: now, $2: the most rows to remove */
 } ExpirySource;
 
 static const ExpirySource sources[] = {
-	{"idempotency_records",
-		"DELETE FROM idemstore.idempotency_records WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
-		" SELECT ctid FROM idemstore.idempotency_records"
-		" WHERE expires_at OPERATOR(pg_catalog.<=) $1"
-		" AND (lease_expires_at IS NULL OR lease_expires_at OPERATOR(pg_catalog.<=) $1)"
-	" ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))"},
+	{"idempotency_records", idem_store_records_expire_sql},
 };
 
 static int64 remove_expired(const ExpirySource *source, int32 max_rows);

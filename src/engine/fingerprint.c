@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "common/sha2.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -21,7 +20,7 @@
 
 typedef struct Member
 {
-	JsonbValue	key;
+	char	   *key;			/* in UTF-8, whose bytes are what is sorted */
 	JsonbValue	value;
 } Member;
 
@@ -32,21 +31,20 @@ static void put_object(StringInfo out, JsonbContainer *container,
 					   ArrayType *exclude);
 static Member *read_members(JsonbContainer *container, int *n);
 static int	compare_members(const void *a, const void *b);
-static bool is_excluded(const JsonbValue *key, ArrayType *exclude);
+static bool is_excluded(const Member *member, ArrayType *exclude);
 static void put_value(StringInfo out, JsonbValue *value);
-static void put_string(StringInfo out, const JsonbValue *string);
+static char *utf8_of(const JsonbValue *string);
+static char *to_utf8(char *string);
 static text *sha256_hex(const char *data, int len);
 
 text *
 idem_fingerprint_compute(Jsonb *payload, ArrayType *exclude)
 {
 	StringInfoData canonical;
-	char	   *utf8;
 
 	initStringInfo(&canonical);
 	put_container(&canonical, &payload->root, exclude);
-	utf8 = pg_server_to_any(canonical.data, canonical.len, PG_UTF8);
-	return sha256_hex(utf8, utf8 == canonical.data ? canonical.len : strlen(utf8));
+	return sha256_hex(canonical.data, canonical.len);
 }
 
 static void
@@ -71,6 +69,7 @@ put_array(StringInfo out, JsonbContainer *container)
 	appendStringInfoChar(out, '[');
 	for (i = 0; i < n; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (i > 0)
 			appendStringInfoChar(out, ',');
 		put_value(out, getIthJsonbValueFromContainer(container, i));
@@ -89,19 +88,20 @@ put_object(StringInfo out, JsonbContainer *container, ArrayType *exclude)
 	appendStringInfoChar(out, '{');
 	for (i = 0; i < n; i++)
 	{
-		if (is_excluded(&members[i].key, exclude))
+		CHECK_FOR_INTERRUPTS();
+		if (is_excluded(&members[i], exclude))
 			continue;
 		if (!is_first)
 			appendStringInfoChar(out, ',');
 		is_first = false;
-		put_string(out, &members[i].key);
+		escape_json(out, members[i].key);
 		appendStringInfoChar(out, ':');
 		put_value(out, &members[i].value);
 	}
 	appendStringInfoChar(out, '}');
 }
 
-/* sorted by the bytes of the keys; jsonb's own order looks at lengths first */
+/* sorted by the keys; jsonb's own order looks at lengths first */
 static Member *
 read_members(JsonbContainer *container, int *n)
 {
@@ -113,8 +113,9 @@ read_members(JsonbContainer *container, int *n)
 	*n = 0;
 	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (token == WJB_KEY)
-			members[*n].key = value;
+			members[*n].key = utf8_of(&value);
 		else if (token == WJB_VALUE)
 			members[(*n)++].value = value;
 	}
@@ -125,16 +126,11 @@ read_members(JsonbContainer *container, int *n)
 static int
 compare_members(const void *a, const void *b)
 {
-	const JsonbValue *x = &((const Member *) a)->key;
-	const JsonbValue *y = &((const Member *) b)->key;
-	int			order = memcmp(x->val.string.val, y->val.string.val,
-							   Min(x->val.string.len, y->val.string.len));
-
-	return order != 0 ? order : x->val.string.len - y->val.string.len;
+	return strcmp(((const Member *) a)->key, ((const Member *) b)->key);
 }
 
 static bool
-is_excluded(const JsonbValue *key, ArrayType *exclude)
+is_excluded(const Member *member, ArrayType *exclude)
 {
 	ArrayIterator it;
 	Datum		name;
@@ -146,10 +142,9 @@ is_excluded(const JsonbValue *key, ArrayType *exclude)
 	it = array_create_iterator(exclude, 0, NULL);
 	while (!found && array_iterate(it, &name, &isnull))
 	{
-		text	   *t = DatumGetTextPP(name);
+		char	   *excluded = TextDatumGetCString(name);
 
-		found = VARSIZE_ANY_EXHDR(t) == key->val.string.len &&
-			memcmp(VARDATA_ANY(t), key->val.string.val, key->val.string.len) == 0;
+		found = strcmp(to_utf8(excluded), member->key) == 0;
 	}
 	array_free_iterator(it);
 	return found;
@@ -170,7 +165,7 @@ put_value(StringInfo out, JsonbValue *value)
 			appendStringInfoString(out, numeric_normalize(value->val.numeric));
 			break;
 		case jbvString:
-			put_string(out, value);
+			escape_json(out, utf8_of(value));
 			break;
 		case jbvBinary:
 			put_container(out, value->val.binary.data, NULL);
@@ -180,10 +175,16 @@ put_value(StringInfo out, JsonbValue *value)
 	}
 }
 
-static void
-put_string(StringInfo out, const JsonbValue *string)
+static char *
+utf8_of(const JsonbValue *string)
 {
-	escape_json(out, pnstrdup(string->val.string.val, string->val.string.len));
+	return to_utf8(pnstrdup(string->val.string.val, string->val.string.len));
+}
+
+static char *
+to_utf8(char *string)
+{
+	return pg_server_to_any(string, strlen(string), PG_UTF8);
 }
 
 static text *

@@ -17,7 +17,9 @@
 #include "pg/clock.h"
 
 static bool try_set(const IdemStart *request, TransactionId *blocker);
-static bool write_value(IdemTable *table, const IdemStart *request);
+static bool replace_base(IdemTable *table, const IdemStart *request,
+						 TransactionId *blocker);
+static bool insert_value(IdemTable *table, const IdemStart *request);
 static IdemAction decide_forget(const IdemTarget *target, IdemRecord *record,
 								TimestampTz now, void *arg);
 
@@ -35,7 +37,7 @@ idem_value_set(const IdemStart *request)
 	idem_wait_wake(request->key, request->scope);
 }
 
-/* false when the row moved on, or the blocker's insertion is in the way */
+/* false when the row moved on, or the blocker is in the way */
 static bool
 try_set(const IdemStart *request, TransactionId *blocker)
 {
@@ -46,25 +48,35 @@ try_set(const IdemStart *request, TransactionId *blocker)
 	*blocker = InvalidTransactionId;
 	idem_store_records_open(&table, RowExclusiveLock);
 	idem_store_versions_probe(&table, &key);
-	if (!idem_store_versions_has_base(&table) && idem_store_versions_has_pending(&table))
+	if (idem_store_versions_has_base(&table))
+		is_done = replace_base(&table, request, blocker);
+	else if (idem_store_versions_has_pending(&table))
 		*blocker = table.pending.open_xid;
 	else
-		is_done = write_value(&table, request);
+		is_done = insert_value(&table, request);
 	idem_store_table_close(&table);
 	return is_done;
 }
 
+/* The exclusive lock is what assert_owner's lock holds off. */
 static bool
-write_value(IdemTable *table, const IdemStart *request)
+replace_base(IdemTable *table, const IdemStart *request, TransactionId *blocker)
+{
+	IdemRecord	record;
+
+	if (idem_store_tuple_lock(table, blocker) != IDEM_LOCKED)
+		return false;
+	idem_store_records_read(table->base.slot, &record);
+	idem_claim_begin_record(&record, request, idem_clock_now());
+	return idem_store_records_update(table, &record);
+}
+
+static bool
+insert_value(IdemTable *table, const IdemStart *request)
 {
 	IdemRecord	record = {0};
-	bool		has_base = idem_store_versions_has_base(table);
 
-	if (has_base)
-		idem_store_records_read(table->base.slot, &record);
 	idem_claim_begin_record(&record, request, idem_clock_now());
-	if (has_base)
-		return idem_store_records_update(table, &record);
 	return idem_store_records_insert(table, &record);
 }
 
@@ -97,12 +109,8 @@ idem_value_forget_scope(text *scope)
 	bool		isnull;
 
 	SPI_connect();
-	idem_spi_execute("WITH gone AS ("
-					 " DELETE FROM idemstore.idempotency_records"
-					 " WHERE scope OPERATOR(pg_catalog.=) $1"
-					 " RETURNING expires_at OPERATOR(pg_catalog.>) $2 AS was_live)"
-					 " SELECT pg_catalog.count(*) FROM gone WHERE was_live",
-					 lengthof(types), types, values, SPI_OK_SELECT);
+	idem_spi_execute(idem_store_records_forget_scope_sql, lengthof(types), types,
+					 values, SPI_OK_SELECT);
 	result = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
 										 SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();

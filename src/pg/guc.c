@@ -18,8 +18,8 @@
 
 #define TEN_YEARS_IN_SECONDS	(3653 * 86400)
 
-/* five such values still fit into one row */
-#define MAX_BODY_SIZE_KB		(200 * 1024)
+/* ten such values, of the two records of lookup, still fit into one row */
+#define MAX_BODY_SIZE_KB		(100 * 1024)
 
 #define LETTERS	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -33,7 +33,7 @@ static char *test_clock_text;
 
 static bool check_test_clock(char **newval, void **extra, GucSource source);
 static bool parse_timestamp(char *text, TimestampTz *result);
-static bool is_plain(char **field, int nfields);
+static bool is_absolute(char **field, int nfields);
 static void assign_test_clock(const char *newval, void *extra);
 
 void
@@ -87,7 +87,7 @@ check_test_clock(char **newval, void **extra, GucSource source)
 	if (!parse_timestamp(*newval, instant))
 	{
 		idem_compat_guc_free(instant);
-		GUC_check_errdetail("The value must be a timestamp with time zone, or empty.");
+		GUC_check_errdetail("The value must be a timestamp with a numeric time zone or Z, or empty.");
 		return false;
 	}
 	*extra = instant;
@@ -109,7 +109,7 @@ parse_timestamp(char *text, TimestampTz *result)
 	if (ParseDateTime(text, workbuf, sizeof(workbuf),
 					  field, ftype, MAXDATEFIELDS, &nfields) != 0)
 		return false;
-	if (!is_plain(field, nfields))
+	if (!is_absolute(field, nfields))
 		return false;
 	if (idem_compat_decode_datetime(field, ftype, nfields, &dtype, &tm, &fsec, &tz) != 0)
 		return false;
@@ -117,13 +117,14 @@ parse_timestamp(char *text, TimestampTz *result)
 }
 
 /*
- * Digits and signs only, but for the T and Z of ISO 8601.  A text that is read
- * again, in a parallel worker say, must mean the same, which "now" does not;
- * and an unknown name of a time zone raises.
+ * A text that is read again, under another TimeZone or in a parallel worker,
+ * must mean the same: so a zone in digits or Z, and no word such as "now".  An
+ * unknown name of a zone would raise.
  */
 static bool
-is_plain(char **field, int nfields)
+is_absolute(char **field, int nfields)
 {
+	bool		has_zone = false;
 	int			i;
 
 	for (i = 0; i < nfields; i++)
@@ -132,8 +133,10 @@ is_plain(char **field, int nfields)
 
 		if (*letters != '\0' && strcmp(letters, "t") != 0 && strcmp(letters, "z") != 0)
 			return false;
+		if (*letters == 'z' || *field[i] == '+' || *field[i] == '-')
+			has_zone = true;
 	}
-	return true;
+	return has_zone;
 }
 
 static void

@@ -139,7 +139,7 @@ CREATE FUNCTION idemstore.complete(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_complete';
 COMMENT ON FUNCTION idemstore.complete(text, integer, json, bytea, bigint, text, interval) IS
-	'Store the response and make the record final; all who wait for it are woken at commit. fence: as start_processing() returned it; NULL skips the check. ttl: from now; NULL keeps expires_at. Repeating it with the same content succeeds. Errors: ID404 no live record, ID412 the fence is stale, ID425 final already with other content, ID413 headers or body above idemstore.max_body_size, 22023, 25006. Serves complete of idempot''s IdempotencyStore.';
+	'Store the response and make the record final; all who wait for it are woken at commit. fence: as start_processing() returned it; NULL skips the check. ttl: from now; NULL keeps expires_at. Repeating it with the same content succeeds. Errors: ID404 no live record, ID412 the fence is stale, ID425 final already with other content, ID413 headers or body above idemstore.max_body_size, 22004, 22023, 54000, 25006. Serves complete of idempot''s IdempotencyStore.';
 
 CREATE FUNCTION idemstore.fail(
 	key text,
@@ -155,7 +155,7 @@ CREATE FUNCTION idemstore.fail(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_fail';
 COMMENT ON FUNCTION idemstore.fail(text, json, boolean, integer, json, bytea, bigint, text, interval) IS
-	'End the attempt with an error. retryable: the next start owns the key, as attempt + 1; otherwise the failure is final and replayed as outcome failed. fence and ttl as in complete(). Repeating it with the same content succeeds. Errors: ID404 no live record, ID412 the fence is stale, ID425 final already with other content, ID413 error, headers or body above idemstore.max_body_size, 22023, 25006. Serves fail of litert''s IManager.';
+	'End the attempt with an error. retryable: the next start owns the key, as attempt + 1; otherwise the failure is final and replayed as outcome failed. fence and ttl as in complete(). Repeating it with the same content succeeds. Errors: ID404 no live record, ID412 the fence is stale, ID425 final already with other content, ID413 error, headers or body above idemstore.max_body_size, 22004, 22023, 54000, 25006. Serves fail of litert''s IManager.';
 
 CREATE FUNCTION idemstore.release(
 	key text,
@@ -165,7 +165,7 @@ CREATE FUNCTION idemstore.release(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_release';
 COMMENT ON FUNCTION idemstore.release(text, bigint, text) IS
-	'Give the claim back as if it never was. False when there was no live record. Errors: ID412 the fence is stale, ID425 the record is final, 22023, 25006.';
+	'Give the claim back as if it never was. False when there was no live record. Errors: ID412 the fence is stale, ID425 the record is final, 22004, 22023, 54000, 25006.';
 
 CREATE FUNCTION idemstore.extend_lease(
 	key text,
@@ -176,7 +176,7 @@ CREATE FUNCTION idemstore.extend_lease(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_extend_lease';
 COMMENT ON FUNCTION idemstore.extend_lease(text, bigint, interval, text) IS
-	'Hold the claim for another lease from now (NULL: idemstore.default_lease), cut to the record''s expires_at; returns the end of the lease. Errors: 22004 fence is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, 22023, 25006.';
+	'Hold the claim for another lease from now (NULL: idemstore.default_lease), cut to the record''s expires_at; returns the end of the lease. Errors: 22004 fence is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, 22023, 54000, 25006.';
 
 CREATE FUNCTION idemstore.lookup(
 	key text,
@@ -227,7 +227,7 @@ CREATE FUNCTION idemstore.assert_owner(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_assert_owner';
 COMMENT ON FUNCTION idemstore.assert_owner(text, bigint, text) IS
-	'Make sure that the caller still owns the claim, and that nobody can take it over before the transaction ends: what it writes is fenced. Waits for an open takeover as UPDATE does; extend_lease() and checkpoint() of others are not held off. Errors: 22004 fence is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, 22023, 25006.';
+	'Make sure that the caller still owns the claim, and that nobody can take it over before the transaction ends: what it writes is fenced. Waits for an open takeover as UPDATE does; extend_lease() and checkpoint() of others are not held off. Errors: 22004 fence is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, 22023, 54000, 25006.';
 
 CREATE FUNCTION idemstore.set_nx(
 	key text,
@@ -238,7 +238,7 @@ CREATE FUNCTION idemstore.set_nx(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_set_nx';
 COMMENT ON FUNCTION idemstore.set_nx(text, bytea, interval, text) IS
-	'Store a value unless the key has a live record, in any state, committed or not: true if stored. The record is complete at once, its response_body is the value. Never waits. ttl: NULL is idemstore.default_ttl. Errors: 22004 value is NULL, ID413, 22023, 54000, 25006. Serves SetNX of Go''s IdempotencyStore.';
+	'Store a value unless the key has a live record, in any state, committed or not: true if stored. False also when another transaction holds an expired record of the key. The record is complete at once, its response_body is the value. Never waits. ttl: NULL is idemstore.default_ttl. Errors: 22004 value is NULL, ID413, 22023, 54000, 25006. Serves SetNX of Go''s IdempotencyStore.';
 
 CREATE FUNCTION idemstore.set_value(
 	key text,
@@ -269,7 +269,7 @@ CREATE FUNCTION idemstore.initiate(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_initiate';
 COMMENT ON FUNCTION idemstore.initiate(text, json, interval, text) IS
-	'Create a record in processing unless the key has a live one, in any state: true if created. The claim is held until the record expires and is never taken over. Never waits. ttl: NULL is idemstore.default_ttl. Errors: 22004, 22023, 54000, ID413, 25006. Serves initiate of litert''s IManager.';
+	'Create a record in processing unless the key has a live one, in any state, committed or not: true if created. False also when another transaction holds an expired record of the key. The claim is held until the record expires and is never taken over. Never waits. ttl: NULL is idemstore.default_ttl. Errors: 22004, 22023, 54000, ID413, 25006. Serves initiate of litert''s IManager.';
 
 CREATE FUNCTION idemstore.success(
 	key text,
@@ -280,7 +280,7 @@ CREATE FUNCTION idemstore.success(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_success';
 COMMENT ON FUNCTION idemstore.success(text, json, bigint, text) IS
-	'complete() with the text of result as response_body, in the database''s encoding. Errors: as complete(): ID404, ID412, ID413, ID425, 22023, 25006. Serves success of litert''s IManager.';
+	'complete() with the text of result as response_body, in the database''s encoding. Errors: as complete(): ID404, ID412, ID413, ID425, 22004, 22023, 54000, 25006. Serves success of litert''s IManager.';
 
 CREATE FUNCTION idemstore.forget(
 	key text,
@@ -298,7 +298,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_forget_scope';
 COMMENT ON FUNCTION idemstore.forget_scope(text) IS
-	'Remove all records of a scope in any state; how many of them were live. Errors: 22004, 54000, 25006.';
+	'Remove all committed records of a scope in any state; how many of them were live. Waits for open changes of them as DELETE does; who waits for one of them notices within a second. Errors: 22004, 54000, 25006.';
 
 CREATE FUNCTION idemstore.fingerprint(
 	payload jsonb,
@@ -307,4 +307,4 @@ CREATE FUNCTION idemstore.fingerprint(
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'idemstore_fingerprint';
 COMMENT ON FUNCTION idemstore.fingerprint(jsonb, text[]) IS
-	'SHA-256 in hexadecimal over the payload as canonical JSON: keys sorted by their bytes, numbers as plain decimals without trailing zeroes, no white space, UTF-8. exclude: top-level keys that do not count. The same on every version of PostgreSQL. NULL of NULL. Errors: 22004 exclude contains NULL.';
+	'SHA-256 in hexadecimal over the payload as canonical JSON: keys sorted by their bytes, numbers as plain decimals without trailing zeroes, no white space, UTF-8. exclude: top-level keys that do not count. The same on every version of PostgreSQL. NULL of NULL. Errors: 22004 exclude contains NULL, 22021 a string that is not UTF-8, in a SQL_ASCII database.';

@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -231,6 +232,15 @@ idem_store_records_columns(const IdemRecord *record, Datum *values, bool *isnull
 	put_varlena(values, isnull, COL_CHECKPOINT, record->checkpoint);
 }
 
+void
+idem_store_records_types(Oid *types)
+{
+	int			i;
+
+	for (i = 0; i < IDEM_RECORD_COLUMNS; i++)
+		types[i] = record_columns[i].type;
+}
+
 static void
 put_varlena(Datum *values, bool *isnull, int column, const struct varlena *value)
 {
@@ -344,6 +354,8 @@ is_fingerprint_index(Oid oid)
 		form->indnkeyatts == 2 &&
 		form->indkey.values[0] == COL_SCOPE + 1 &&
 		form->indkey.values[1] == COL_FINGERPRINT + 1 &&
+		index->rd_indcollation[0] == C_COLLATION_OID &&
+		index->rd_indcollation[1] == C_COLLATION_OID &&
 		heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
 	index_close(index, AccessShareLock);
 	return result;
@@ -356,7 +368,7 @@ take_newest(TupleTableSlot *slot, void *arg)
 	IdemRecord	record;
 
 	idem_store_records_read(slot, &record);
-	if (search->now >= record.expires_at)
+	if (!idem_store_records_is_live(&record, search->now))
 		return IDEM_VISIT_NEXT;
 	if (idem_store_records_equal(record.key, search->key))
 		return IDEM_VISIT_STOP;
@@ -374,10 +386,16 @@ take_rival(TupleTableSlot *slot, void *arg)
 	IdemRecord	record;
 
 	idem_store_records_read(slot, &record);
-	if (search->now >= record.expires_at ||
+	if (!idem_store_records_is_live(&record, search->now) ||
 		idem_store_records_equal(record.key, search->key))
 		return IDEM_VISIT_NEXT;
 	return IDEM_VISIT_STOP;
+}
+
+bool
+idem_store_records_is_live(const IdemRecord *record, TimestampTz now)
+{
+	return now < record->expires_at;
 }
 
 bool

@@ -69,6 +69,8 @@ extern struct varlena *idem_store_records_copy(struct varlena *value);
 extern void idem_store_records_columns(const IdemRecord *record,
 									   Datum *values, bool *isnull);
 
+extern void idem_store_records_types(Oid *types);
+
 /* as their counterparts in tuple.h */
 extern bool idem_store_records_insert(IdemTable *table, const IdemRecord *record);
 extern bool idem_store_records_update(IdemTable *table, const IdemRecord *record);
@@ -95,6 +97,24 @@ extern bool idem_store_records_find_rival(IdemTable *table, const text *key,
 										  const text *scope, TimestampTz now,
 										  text **rival_key,
 										  TransactionId *open_xid);
+
+/* Remove expired records.  $1: now, $2: the most rows to remove. */
+#define idem_store_records_expire_sql \
+	"DELETE FROM idemstore.idempotency_records WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
+	" SELECT ctid FROM idemstore.idempotency_records" \
+	" WHERE expires_at OPERATOR(pg_catalog.<=) $1" \
+	" AND (lease_expires_at IS NULL OR lease_expires_at OPERATOR(pg_catalog.<=) $1)" \
+	" ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
+
+/* Remove the records of a scope, and count the live ones.  $1: scope, $2: now. */
+#define idem_store_records_forget_scope_sql \
+	"WITH gone AS (" \
+	" DELETE FROM idemstore.idempotency_records WHERE scope OPERATOR(pg_catalog.=) $1" \
+	" RETURNING expires_at OPERATOR(pg_catalog.>) $2 AS was_live)" \
+	" SELECT pg_catalog.count(*) FROM gone WHERE was_live"
+
+/* an expired record is absent for every function */
+extern bool idem_store_records_is_live(const IdemRecord *record, TimestampTz now);
 
 /* both NULL, or the same bytes */
 extern bool idem_store_records_equal(const struct varlena *a,

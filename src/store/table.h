@@ -61,7 +61,7 @@ typedef struct IdemTable
 	Relation	pkey;
 	IdemVersion base;			/* the committed version, or our own */
 	IdemVersion pending;		/* the version another open transaction made */
-	IdemVersion match;			/* what a search by another index found */
+	IdemVersion match;			/* what a visitor chose */
 	TupleTableSlot *scan;
 	EState	   *estate;			/* for writes; NULL before the first */
 	ResultRelInfo *result_rel;

@@ -187,7 +187,7 @@ has_column_of(Relation index, Relation pkey, int column)
 }
 
 IdemLockResult
-idem_store_tuple_lock(IdemTable *table, TransactionId *holder)
+idem_store_tuple_lock(IdemTable *table, TransactionId *locker)
 {
 	ItemPointerData tid = table->base.slot->tts_tid;
 	TM_FailureData failure;
@@ -198,8 +198,8 @@ idem_store_tuple_lock(IdemTable *table, TransactionId *holder)
 							  LockTupleExclusive, LockWaitSkip, 0, &failure);
 	if (result == TM_WouldBlock)
 	{
-		*holder = find_locker(table);
-		return TransactionIdIsValid(*holder) ? IDEM_LOCK_HELD : IDEM_LOCK_ROW_MOVED;
+		*locker = find_locker(table);
+		return TransactionIdIsValid(*locker) ? IDEM_LOCK_BUSY : IDEM_LOCK_ROW_MOVED;
 	}
 	return is_written(table, result) ? IDEM_LOCKED : IDEM_LOCK_ROW_MOVED;
 }

@@ -13,7 +13,7 @@
 typedef enum IdemLockResult
 {
 	IDEM_LOCKED,
-	IDEM_LOCK_HELD,				/* by another transaction */
+	IDEM_LOCK_BUSY,				/* by another transaction */
 	IDEM_LOCK_ROW_MOVED			/* the row was changed or deleted: probe again */
 } IdemLockResult;
 
@@ -25,11 +25,11 @@ extern bool idem_store_tuple_insert(IdemTable *table, const Datum *values,
 									const bool *isnull);
 
 /*
- * Lock the base exclusively without waiting.  When it is held, *holder is the
+ * Lock the base exclusively without waiting.  When it is held, *locker is the
  * transaction that holds it.
  */
 extern IdemLockResult idem_store_tuple_lock(IdemTable *table,
-											TransactionId *holder);
+											TransactionId *locker);
 
 /*
  * Lock all versions of the base FOR KEY SHARE to the end of the transaction:

@@ -119,7 +119,10 @@ idem_store_versions_match(IdemTable *table, Oid index, int nkeys,
 	scan.index = index_open(index, AccessShareLock);
 	desc = begin(&scan, snapshot);
 	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, table->scan))
+	{
+		CHECK_FOR_INTERRUPTS();
 		goes_on = offer(table, InvalidTransactionId, visit, arg);
+	}
 	index_endscan(desc);
 	index_close(scan.index, AccessShareLock);
 	return is_there(&table->match);
@@ -192,6 +195,7 @@ probe_once(const KeyScan *scan)
 		   index_getnext_slot(desc, ForwardScanDirection, table->scan) &&
 		   !is_speculative(&dirty, &speculation))
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (!TransactionIdIsValid(dirty.xmin))
 		{
 			has_two_bases = idem_store_versions_has_base(table);

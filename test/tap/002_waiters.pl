@@ -16,6 +16,8 @@ use Time::HiRes qw(time);
 
 my $bound = 5;    # seconds, where the answer should take milliseconds
 
+my $woken = 0;
+
 my $node = new_node('main');
 $node->safe_psql('postgres', 'CREATE TABLE answers
 	(key text, client int, outcome text, answered double precision)');
@@ -151,25 +153,51 @@ foreach my $type ('Lock', 'Extension')
 	cmp_ok($last, '<', $bound, "fifty waiters ($type): at once");
 }
 
-# wait() is woken, twenty times in a row: sleeping to the next look at the clock
-# would take about a second each.
-my $sum = 0;
-foreach my $i (1 .. 20)
-{
-	my $key = "woken-$i";
+# Whatever ends a record wakes, ten times in a row: sleeping to the next look at
+# the clock would take about a second each.
+my %ends = (
+	"complete('%s', 200)" => [ 'complete', 'replay' ],
+	"fail('%s')" => [ 'failed', 'failed' ],
+	"fail('%s', retryable => true)" => [ undef, 'started' ],
+	"release('%s')" => [ '', 'started' ],
+	"forget('%s')" => [ '', 'started' ],
+	"set_value('%s', 'v')" => [ 'complete', 'replay' ]);
+my @waits = ("SELECT status, %s FROM idemstore.wait('%s', '30 s')",
+	"SELECT outcome, %s FROM idemstore.start_processing('%s', wait => '30 s')");
 
-	claim_of($owner, $key, "lease => '1 min'");
-	$other->send("SELECT status, response_status, extract(epoch FROM clock_timestamp())
-		FROM idemstore.wait('$key', '30 s')");
-	wait_for_sleepers($node, 1, 'Extension', $key);
-	my $since = time();
-	$owner->ask("SELECT idemstore.complete('$key', $i)");
-	my ($status, $response, $answered) = split(/\|/, $other->receive);
-	BAIL_OUT("wait() returned $status") unless "$status $response" eq "complete $i";
-	$sum += $answered - $since;
+foreach my $end (sort keys %ends)
+{
+	foreach my $way (0, 1)
+	{
+		is_woken($end, $waits[$way], $ends{$end}[$way], ('wait()', 'start_processing()')[$way])
+		  if defined $ends{$end}[$way];
+	}
 }
-note("twenty completions reached wait() after $sum s in sum");
-cmp_ok($sum, '<', $bound, 'wait() is woken by the commit, twenty times');
+
+sub is_woken
+{
+	my ($end, $wait, $expected, $waiter) = @_;
+	my $sum = 0;
+	my %answers;
+
+	foreach my $i (1 .. 10)
+	{
+		my $key = 'woken ' . ++$woken;
+
+		claim_of($owner, $key, "lease => '1 min'");
+		$other->send(sprintf($wait, 'extract(epoch FROM clock_timestamp())', $key));
+		wait_for_sleepers($node, 1, 'Extension', $key);
+		my $since = time();
+		$owner->ask('SELECT idemstore.' . sprintf($end, $key));
+		my ($answer, $answered) = split(/\|/, $other->receive);
+		$answers{$answer}++;
+		$sum += $answered - $since;
+	}
+	note("ten calls of $end reached $waiter after $sum s in sum");
+	is_deeply(\%answers, { $expected => 10 }, "$waiter is answered when $end commits");
+	cmp_ok($sum, '<', $bound, "$waiter is woken when $end commits");
+	return;
+}
 
 # ... and not before the commit, also when the change is open for long.
 claim_of($owner, 'late', "lease => '1 min'");
@@ -183,18 +211,6 @@ my ($status, $answered) = split(/\|/, $other->receive);
 is($status, 'complete', 'wait() returns the completed record');
 cmp_ok($answered, '>', $committed, 'wait() does not answer before the commit');
 cmp_ok($answered - $committed, '<', $bound, 'wait() answers right after the commit');
-
-# A failure and a release wake as well.
-claim_of($owner, 'failed', "lease => '1 min'");
-$other->send("SELECT status, error FROM idemstore.wait('failed', '30 s')");
-wait_for_sleepers($node, 1, 'Extension', 'failed');
-$owner->ask("SELECT idemstore.fail('failed', '{\"reason\": 1}')");
-is($other->receive, 'failed|{"reason": 1}', 'wait() returns the failed record');
-claim_of($owner, 'released', "lease => '1 min'");
-$other->send("SELECT idemstore.wait('released', '30 s') IS NULL");
-wait_for_sleepers($node, 1, 'Extension', 'released');
-$owner->ask("SELECT idemstore.release('released')");
-is($other->receive, 't', 'wait() returns NULL when the claim is given back');
 
 # What ends a wait early, while it sleeps on an open transaction and while it
 # sleeps on its latch.

@@ -226,12 +226,17 @@ foreach my $call (
 	"SELECT idemstore.lookup('a', 'print')", "SELECT idemstore.complete('a', 200)", "SELECT idemstore.wait('a')",
 	"SELECT idemstore.start_processing('b'), idemstore.fail('b')",
 	"SELECT idemstore.start_processing('c'), idemstore.release('c')",
+	"SELECT idemstore.start_processing('d'), idemstore.checkpoint('d', 'half')",
+	"SELECT idemstore.assert_owner('d', (idemstore.get('d')).fence)", "SELECT idemstore.forget('d')",
+	"SELECT idemstore.set_nx('e', 'v'), idemstore.set_value('e', 'w')", "SELECT idemstore.get_value('e')",
+	"SELECT idemstore.initiate('f', scope => 's'), idemstore.success('f', '1', scope => 's')",
+	"SELECT idemstore.forget_scope('s')", "SELECT idemstore.fingerprint('{\"b\": 1, \"a\": 2}', '{b}')",
 	"SELECT idemstore.expire(10)", "CALL idemstore.expire_all(10, '1 min')")
 {
 	is($session->sqlstate($call), '00000', "under a hostile schema: $call");
 }
 is( $node->safe_psql('hostile', "SELECT string_agg(key, ' ' ORDER BY key) FROM $table"),
-	'a b', 'under a hostile schema: the right rows are there, and the expired one is gone');
+	'a b e', 'under a hostile schema: the right rows are there, and the expired one is gone');
 is( $node->safe_psql('hostile', "
 	SELECT bool_and(has_function_privilege('clerk', oid, 'EXECUTE') = (proname <> 'grant_usage'))
 	FROM pg_catalog.pg_proc WHERE pronamespace = 'idemstore'::regnamespace"),
@@ -253,7 +258,8 @@ sub hostile_objects
 		'<>' => [ 'text, text', 'name, text', 'name, name' ],
 		'<=' => ['timestamptz, timestamptz'],
 		'>=' => [ 'bigint, integer', 'bigint, bigint', 'timestamptz, timestamptz' ],
-		'<' => ['timestamptz, timestamptz']);
+		'<' => ['timestamptz, timestamptz'],
+		'>' => ['timestamptz, timestamptz']);
 	my %functions = (
 		format => [ 'text', 'text, text', 'text, regrole', 'text, regprocedure, regrole', 'text, oid' ],
 		bool_or => ['boolean'],
