@@ -177,6 +177,7 @@ foreach my $end (sort keys %ends)
 sub is_woken
 {
 	my ($end, $wait, $expected, $waiter) = @_;
+	my $call = sprintf($end, 'k');
 	my $sum = 0;
 	my %answers;
 
@@ -193,9 +194,9 @@ sub is_woken
 		$answers{$answer}++;
 		$sum += $answered - $since;
 	}
-	note("ten calls of $end reached $waiter after $sum s in sum");
-	is_deeply(\%answers, { $expected => 10 }, "$waiter is answered when $end commits");
-	cmp_ok($sum, '<', $bound, "$waiter is woken when $end commits");
+	note("ten calls of $call reached $waiter after $sum s in sum");
+	is_deeply(\%answers, { $expected => 10 }, "$waiter is answered when $call commits");
+	cmp_ok($sum, '<', $bound, "$waiter is woken when $call commits");
 	return;
 }
 
