@@ -24,6 +24,7 @@
 #define MAX_SPAN_US		(MAX_SPAN_DAYS * USECS_PER_DAY)
 
 static bool is_clearly_bounded(const Interval *span);
+static bool is_within(int64 value, int64 bound);
 static TimestampTz add_months(TimestampTz instant, int32 months);
 
 TimestampTz
@@ -57,9 +58,9 @@ idem_clock_is_bounded(const Interval *span)
 	TimestampTz then;
 
 	if (idem_compat_interval_is_infinite(span) ||
-		Abs((int64) span->month) > MAX_SPAN_MONTHS ||
-		Abs((int64) span->day) > MAX_SPAN_DAYS ||
-		span->time > MAX_SPAN_US || span->time < -MAX_SPAN_US)
+		!is_within(span->month, MAX_SPAN_MONTHS) ||
+		!is_within(span->day, MAX_SPAN_DAYS) ||
+		!is_within(span->time, MAX_SPAN_US))
 		return false;
 	if (is_clearly_bounded(span))
 		return true;
@@ -74,8 +75,14 @@ static bool
 is_clearly_bounded(const Interval *span)
 {
 	return span->month == 0 &&
-		Abs((int64) span->day) <= 4 * 365 &&
-		Abs(span->time) <= 4 * 365 * USECS_PER_DAY;
+		is_within(span->day, 4 * 365) &&
+		is_within(span->time, 4 * 365 * USECS_PER_DAY);
+}
+
+static bool
+is_within(int64 value, int64 bound)
+{
+	return value >= -bound && value <= bound;
 }
 
 static TimestampTz
