@@ -19,6 +19,7 @@
 #include "pg/guc.h"
 
 static void require_not_null(PG_FUNCTION_ARGS, int arg, const char *name);
+static int64 period_us(const Interval *period, const char *name);
 
 void
 idem_args_require_writable(const char *function)
@@ -156,19 +157,30 @@ idem_args_optional_period(PG_FUNCTION_ARGS, int arg, const char *name)
 {
 	const Interval *value = idem_args_optional_duration(fcinfo, arg, name);
 
-	if (value != NULL && idem_args_period_us(value) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must not be negative", name)));
+	if (value != NULL)
+		(void) period_us(value, name);
 	return value;
 }
 
 int64
-idem_args_period_us(const Interval *period)
+idem_args_timeout_us(PG_FUNCTION_ARGS, int arg, const char *name, int64 default_us)
+{
+	const Interval *value = idem_args_optional_duration(fcinfo, arg, name);
+
+	return value != NULL ? period_us(value, name) : default_us;
+}
+
+static int64
+period_us(const Interval *period, const char *name)
 {
 	TimestampTz now = idem_clock_now();
+	int64		result = idem_clock_add(now, period) - now;
 
-	return idem_clock_add(now, period) - now;
+	if (result < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be negative", name)));
+	return result;
 }
 
 Interval

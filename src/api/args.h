@@ -52,8 +52,9 @@ extern const Interval *idem_args_optional_duration(PG_FUNCTION_ARGS, int arg,
 extern const Interval *idem_args_optional_period(PG_FUNCTION_ARGS, int arg,
 												 const char *name);
 
-/* how long from now the period is */
-extern int64 idem_args_period_us(const Interval *period);
+/* how long from now a period lasts, or the default for an SQL NULL */
+extern int64 idem_args_timeout_us(PG_FUNCTION_ARGS, int arg, const char *name,
+								  int64 default_us);
 
 /* the argument, or the setting in seconds when it is NULL */
 extern Interval idem_args_or_seconds(const Interval *given, int seconds);

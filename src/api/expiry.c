@@ -20,6 +20,9 @@
 #include "engine/expiry.h"
 #include "pg/clock.h"
 
+/* longer than any server runs, and no overflow when added to a clock */
+#define NO_LIMIT_US		(PG_INT64_MAX / 2)
+
 PG_FUNCTION_INFO_V1(idemstore_expire);
 PG_FUNCTION_INFO_V1(idemstore_expire_all);
 
@@ -53,13 +56,11 @@ Datum
 idemstore_expire_all(PG_FUNCTION_ARGS)
 {
 	int32		batch_size = idem_args_positive_int(fcinfo, 0, "batch_size");
-	const Interval *limit = idem_args_optional_period(fcinfo, 1, "max_duration");
-	int64		deadline_us = PG_INT64_MAX;
+	int64		limit_us = idem_args_timeout_us(fcinfo, 1, "max_duration", NO_LIMIT_US);
+	int64		deadline_us = idem_clock_monotonic_us() + limit_us;
 
 	idem_args_require_writable("expire_all()");
 	require_nonatomic((CallContext *) fcinfo->context);
-	if (limit != NULL)
-		deadline_us = idem_clock_monotonic_us() + idem_args_period_us(limit);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	while (expire_batch(batch_size) && !is_past(deadline_us))
 	{

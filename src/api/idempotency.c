@@ -84,7 +84,6 @@ idemstore_start_processing(PG_FUNCTION_ARGS)
 {
 	IdemStart	request = {0};
 	IdemVerdict verdict;
-	const Interval *wait;
 
 	idem_args_require_writable("start_processing()");
 	request.key = idem_args_key(fcinfo, 0);
@@ -95,8 +94,7 @@ idemstore_start_processing(PG_FUNCTION_ARGS)
 	request.scope = idem_args_scope(fcinfo, 3);
 	request.lease = idem_args_or_seconds(idem_args_optional_period(fcinfo, 4, "lease"),
 										 idem_guc_default_lease);
-	wait = idem_args_optional_period(fcinfo, 5, "wait");
-	request.wait_us = wait == NULL ? 0 : idem_args_period_us(wait);
+	request.wait_us = idem_args_timeout_us(fcinfo, 5, "wait", 0);
 	request.owner = idem_args_optional_name(fcinfo, 6, "owner", IDEM_MAX_OWNER_SIZE);
 	request.takeover = idem_args_bool(fcinfo, 7, "takeover");
 	request.unique_fingerprint = idem_args_bool(fcinfo, 8, "unique_fingerprint");

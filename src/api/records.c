@@ -135,13 +135,11 @@ Datum
 idemstore_wait(PG_FUNCTION_ARGS)
 {
 	text	   *key = idem_args_key(fcinfo, 0);
-	const Interval *timeout = idem_args_optional_period(fcinfo, 1, "timeout");
+	int64		timeout_us = idem_args_timeout_us(fcinfo, 1, "timeout",
+												  idem_guc_default_wait * INT64CONST(1000));
 	text	   *scope = idem_args_scope(fcinfo, 2);
-	int64		timeout_us = idem_guc_default_wait * INT64CONST(1000);
 	IdemRecord	record;
 
-	if (timeout != NULL)
-		timeout_us = idem_args_period_us(timeout);
 	if (!idem_await_final(key, scope, timeout_us, &record))
 		PG_RETURN_NULL();
 	return idem_result_record(get_func_rettype(fcinfo->flinfo->fn_oid), &record);

@@ -12,6 +12,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
@@ -24,14 +25,15 @@ typedef struct Member
 	JsonbValue	value;
 } Member;
 
+static List *read_names(ArrayType *names);
 static void put_container(StringInfo out, JsonbContainer *container,
-						  ArrayType *exclude);
+						  const List *exclude);
 static void put_array(StringInfo out, JsonbContainer *container);
 static void put_object(StringInfo out, JsonbContainer *container,
-					   ArrayType *exclude);
+					   const List *exclude);
 static Member *read_members(JsonbContainer *container, int *n);
 static int	compare_members(const void *a, const void *b);
-static bool is_excluded(const Member *member, ArrayType *exclude);
+static bool is_excluded(const Member *member, const List *exclude);
 static void put_value(StringInfo out, JsonbValue *value);
 static char *utf8_of(const JsonbValue *string);
 static char *to_utf8(char *string);
@@ -43,12 +45,27 @@ idem_fingerprint_compute(Jsonb *payload, ArrayType *exclude)
 	StringInfoData canonical;
 
 	initStringInfo(&canonical);
-	put_container(&canonical, &payload->root, exclude);
+	put_container(&canonical, &payload->root, read_names(exclude));
 	return sha256_hex(canonical.data, canonical.len);
 }
 
+/* in UTF-8, as the keys */
+static List *
+read_names(ArrayType *names)
+{
+	ArrayIterator it = array_create_iterator(names, 0, NULL);
+	List	   *result = NIL;
+	Datum		name;
+	bool		isnull;
+
+	while (array_iterate(it, &name, &isnull))
+		result = lappend(result, to_utf8(TextDatumGetCString(name)));
+	array_free_iterator(it);
+	return result;
+}
+
 static void
-put_container(StringInfo out, JsonbContainer *container, ArrayType *exclude)
+put_container(StringInfo out, JsonbContainer *container, const List *exclude)
 {
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
@@ -78,7 +95,7 @@ put_array(StringInfo out, JsonbContainer *container)
 }
 
 static void
-put_object(StringInfo out, JsonbContainer *container, ArrayType *exclude)
+put_object(StringInfo out, JsonbContainer *container, const List *exclude)
 {
 	bool		is_first = true;
 	int			n;
@@ -130,24 +147,16 @@ compare_members(const void *a, const void *b)
 }
 
 static bool
-is_excluded(const Member *member, ArrayType *exclude)
+is_excluded(const Member *member, const List *exclude)
 {
-	ArrayIterator it;
-	Datum		name;
-	bool		isnull;
-	bool		found = false;
+	const ListCell *cell;
 
-	if (exclude == NULL)
-		return false;
-	it = array_create_iterator(exclude, 0, NULL);
-	while (!found && array_iterate(it, &name, &isnull))
+	foreach(cell, exclude)
 	{
-		char	   *excluded = TextDatumGetCString(name);
-
-		found = strcmp(to_utf8(excluded), member->key) == 0;
+		if (strcmp(lfirst(cell), member->key) == 0)
+			return true;
 	}
-	array_free_iterator(it);
-	return found;
+	return false;
 }
 
 static void
@@ -168,7 +177,7 @@ put_value(StringInfo out, JsonbValue *value)
 			escape_json(out, utf8_of(value));
 			break;
 		case jbvBinary:
-			put_container(out, value->val.binary.data, NULL);
+			put_container(out, value->val.binary.data, NIL);
 			break;
 		default:
 			elog(ERROR, "unexpected jsonb value type: %d", (int) value->type);

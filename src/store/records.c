@@ -315,9 +315,17 @@ idem_store_records_find_rival(IdemTable *table, const text *key,
 static Oid
 fingerprint_index(IdemTable *table)
 {
-	if (!OidIsValid(table->info->other_index))
-		table->info->other_index = find_fingerprint_index(table->rel);
-	return table->info->other_index;
+	IdemTableInfo *info = table->info;
+	Oid			index = info->other_index;
+
+	if (!OidIsValid(index))
+	{
+		index = find_fingerprint_index(table->rel);
+		/* not when an invalidation came in the middle of the search */
+		if (OidIsValid(info->oid))
+			info->other_index = index;
+	}
+	return index;
 }
 
 /* found by its columns, since REINDEX CONCURRENTLY gives it another OID */

@@ -32,7 +32,6 @@ static List *find_arbiters(const IdemTable *table);
 static bool is_copy(Relation index, Relation pkey);
 static bool has_column_of(Relation index, Relation pkey, int column);
 static bool is_written(IdemTable *table, TM_Result result);
-static bool is_first(TM_Result result);
 static TransactionId find_locker(IdemTable *table);
 static TransactionId open_member(MultiXactId multi, bool is_lock_only);
 static bool is_open_elsewhere(TransactionId xid);
@@ -303,20 +302,14 @@ idem_store_tuple_delete(IdemTable *table)
 	return true;
 }
 
-static bool
-is_written(IdemTable *table, TM_Result result)
-{
-	table->is_written |= is_first(result);
-	return is_first(result);
-}
-
 /* or has somebody else been first? */
 static bool
-is_first(TM_Result result)
+is_written(IdemTable *table, TM_Result result)
 {
 	switch (result)
 	{
 		case TM_Ok:
+			table->is_written = true;
 			return true;
 		case TM_Updated:
 		case TM_Deleted:
