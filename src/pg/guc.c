@@ -32,7 +32,8 @@ const TimestampTz *idem_guc_test_clock;
 static char *test_clock_text;
 
 static bool check_test_clock(char **newval, void **extra, GucSource source);
-static bool parse_timestamp(char *text, TimestampTz *result);
+static bool parse_timestamp(const char *text, TimestampTz *result);
+static const char *without_z(const char *text);
 static bool is_absolute(char **field, int nfields);
 static void assign_test_clock(const char *newval, void *extra);
 
@@ -95,7 +96,7 @@ check_test_clock(char **newval, void **extra, GucSource source)
 }
 
 static bool
-parse_timestamp(char *text, TimestampTz *result)
+parse_timestamp(const char *text, TimestampTz *result)
 {
 	char		workbuf[MAXDATELEN + MAXDATEFIELDS];
 	char	   *field[MAXDATEFIELDS];
@@ -106,7 +107,7 @@ parse_timestamp(char *text, TimestampTz *result)
 	fsec_t		fsec;
 	struct pg_tm tm;
 
-	if (ParseDateTime(text, workbuf, sizeof(workbuf),
+	if (ParseDateTime(without_z(text), workbuf, sizeof(workbuf),
 					  field, ftype, MAXDATEFIELDS, &nfields) != 0)
 		return false;
 	if (!is_absolute(field, nfields))
@@ -117,8 +118,23 @@ parse_timestamp(char *text, TimestampTz *result)
 }
 
 /*
+ * A Z at the end as digits: names of zones are looked up in a table that a
+ * parallel worker does not have yet while it restores its settings.
+ */
+static const char *
+without_z(const char *text)
+{
+	int			size = strlen(text);
+
+	if (size == 0 || pg_tolower((unsigned char) text[size - 1]) != 'z')
+		return text;
+
+	return psprintf("%.*s+00", size - 1, text);
+}
+
+/*
  * A text that is read again, under another TimeZone or in a parallel worker,
- * must mean the same: so a zone in digits or Z, and no word such as "now".  An
+ * must mean the same: so a zone in digits, and no word such as "now".  An
  * unknown name of a zone would raise.
  */
 static bool
@@ -131,9 +147,9 @@ is_absolute(char **field, int nfields)
 	{
 		const char *letters = field[i] + strcspn(field[i], LETTERS);
 
-		if (*letters != '\0' && strcmp(letters, "t") != 0 && strcmp(letters, "z") != 0)
+		if (*letters != '\0' && strcmp(letters, "t") != 0)
 			return false;
-		if (*letters == 'z' || *field[i] == '+' || *field[i] == '-')
+		if (*field[i] == '+' || *field[i] == '-')
 			has_zone = true;
 	}
 	return has_zone;

@@ -62,7 +62,7 @@ sub includes_point_down
 			my $complaint =
 			  $height && $height > ($floor // 0) ? 'is above'
 			  : !$target && @ours ? 'is named without its floor'
-			  : $file =~ m!/engine/ratemath\.! && $header !~ m!^(?:postgres|engine/ratemath)\.h$!
+			  : $file =~ m!/engine/ratemath\w*\.! && $header !~ m!^(?:postgres|engine/ratemath\w*)\.h$!
 			  ? 'is not plain arithmetic'
 			  : undef;
 			push(@complaints, "$file: \"$header\" $complaint") if $complaint;

@@ -20,6 +20,7 @@ my @faults = (
 	[ 'includes point down', 'src/store/planted.h', qq(#include "engine/planted.h"\n) ],
 	[ 'includes point down', 'src/engine/planted.h', qq(#include "planted.h"\n) ],
 	[ 'includes point down', 'src/engine/ratemath.c', qq(#include "utils/builtins.h"\n) ],
+	[ 'includes point down', 'src/engine/ratemath_planted.h', qq(#include "utils/builtins.h"\n) ],
 	[ 'includes point down', 'src/attic/planted.c', qq(#include "postgres.h"\n) ],
 	[ 'only the top takes PG_FUNCTION_ARGS', $engine, "extern Datum planted(PG_FUNCTION_ARGS);\n" ],
 	[ 'only pg/compat.h looks at PG_VERSION_NUM', $api, "#if PG_VERSION_NUM >= 160000\n#endif\n" ],

@@ -1,0 +1,28 @@
+/*
+ * ratemath_adaptive.h
+ *		The adaptive limit: one quota, split between users and background.
+ */
+#ifndef IDEM_ENGINE_RATEMATH_ADAPTIVE_H
+#define IDEM_ENGINE_RATEMATH_ADAPTIVE_H
+
+#include "engine/ratemath.h"
+
+/* A state whose background made the requests of a log for the period. */
+extern void idem_adaptive_init(IdemAdaptiveState *state,
+							   const IdemRateLimit *limit,
+							   const IdemRunLog *background, int64 now);
+
+/* Is there a change that must be kept even if nothing is recorded? */
+extern bool idem_adaptive_settle(IdemAdaptiveState *state,
+								 const IdemRateLimit *limit, int64 now);
+extern void idem_adaptive_decide(const IdemAdaptiveState *state,
+								 const IdemRateLimit *limit,
+								 const IdemRateRequest *request,
+								 IdemRateVerdict *verdict);
+extern void idem_adaptive_record(IdemAdaptiveState *state,
+								 const IdemRateRequest *request);
+
+/* when all is forgotten */
+extern int64 idem_adaptive_expires_at(const IdemAdaptiveState *state);
+
+#endif							/* IDEM_ENGINE_RATEMATH_ADAPTIVE_H */
