@@ -52,16 +52,16 @@ SET idemstore.test_clock = '2026-01-01 00:00:11+00';
 SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('n1', 'fp');
 SELECT outcome, conflicting_key FROM idemstore.start_processing('n1', 'fp', unique_fingerprint => true);
 SELECT outcome FROM idemstore.start_processing('n2', 'other');
-SELECT removed FROM idemstore.expire(10);
-SELECT removed FROM idemstore.expire(10);
-SELECT removed FROM idemstore.expire(10);
+SELECT removed FROM idemstore.expire(10) WHERE relation = 'idempotency_records';
+SELECT removed FROM idemstore.expire(10) WHERE relation = 'idempotency_records';
+SELECT removed FROM idemstore.expire(10) WHERE relation = 'idempotency_records';
 SELECT key FROM idemstore.idempotency_records ORDER BY key;
 
 -- the earliest to expire go first
 SELECT outcome FROM idemstore.start_processing('later', ttl => '2 s');
 SELECT outcome FROM idemstore.start_processing('sooner', ttl => '1 s');
 SET idemstore.test_clock = '2026-01-01 00:01:00+00';
-SELECT removed FROM idemstore.expire(1);
+SELECT removed FROM idemstore.expire(1) WHERE relation = 'idempotency_records';
 SELECT key FROM idemstore.idempotency_records WHERE key LIKE '%er' ORDER BY key;
 
 -- expire_all: batch by batch, each committed; a limit of no time is one batch
@@ -83,3 +83,60 @@ DO $$ BEGIN CALL idemstore.expire_all(10); END $$;
 SELECT count(*) FROM idemstore.idempotency_records;
 
 TRUNCATE idemstore.idempotency_records;
+
+-- rate limits and cooldowns: idle rows only, each table by itself
+SELECT count(idemstore.acquire('idle' || i, quota => 5, per => '1 min')), count(idemstore.acquire('busy' || i, quota => 5, per => '1 h')), count(idemstore.set_cooldown('idle' || i, '2026-01-01 00:03:59+00')), count(idemstore.set_cooldown('busy' || i, '2026-01-01 00:04:01+00'))
+	FROM generate_series(1, 25) AS i;
+-- one of its logs is over, the other one is not
+SELECT idemstore.acquire('busy', quota => 5, per => '1 min'), idemstore.acquire('busy', quota => 5, per => '1 h');
+SET idemstore.test_clock = '2026-01-01 00:03:58.999999+00';
+SELECT * FROM idemstore.expire();
+SET idemstore.test_clock = '2026-01-01 00:04:00+00';
+SELECT * FROM idemstore.expire(10);
+SELECT (SELECT count(*) FROM idemstore.rate_limit_state) AS states, (SELECT count(*) FROM idemstore.cooldowns) AS cooldowns;
+BEGIN;
+SELECT * FROM idemstore.expire(10);
+ROLLBACK;
+SELECT * FROM idemstore.expire(10);
+SELECT * FROM idemstore.expire(10);
+SELECT (SELECT count(*) FROM idemstore.rate_limit_state WHERE resource LIKE 'busy%') AS busy, (SELECT count(*) FROM idemstore.rate_limit_state) AS states, (SELECT count(*) FROM idemstore.cooldowns WHERE origin LIKE 'busy%') AS cooldowns;
+SELECT count(*) FROM generate_series(1, 25) AS i, idemstore.rate_limit_status('busy' || i, 5, '1 h') AS v WHERE v.remaining = 4 AND idemstore.get_cooldown('busy' || i) IS NOT NULL;
+SET idemstore.test_clock = '2026-01-01 02:00:00+00';
+CALL idemstore.expire_all(10);
+SELECT (SELECT count(*) FROM idemstore.rate_limit_state) AS states, (SELECT count(*) FROM idemstore.cooldowns) AS cooldowns;
+-- to the microsecond, also beside others on one page
+SELECT count(idemstore.acquire('r' || i, quota => 1, per => '1 min' + i % 2 * interval '1 us')) FROM generate_series(1, 4000) AS i;
+SET idemstore.test_clock = '2026-01-01 02:01:00+00';
+SELECT sum(removed) FROM generate_series(1, 9) AS i, idemstore.expire(1 + i - i);
+SELECT removed FROM idemstore.expire() WHERE relation = 'rate_limit_state';
+SELECT count(*) FILTER (WHERE idemstore.rate_limit_reset('r' || i)) FROM generate_series(1, 4000) AS i;
+
+-- where chains are long it makes the table anew, unless it is in use just now
+CREATE FUNCTION pg_temp.lost() RETURNS bigint
+LANGUAGE sql AS $$ SELECT count(*) FROM generate_series(1, 20000) AS i, idemstore.rate_limit_status(rpad(i::text, 1000, '.'), 5, '1 h') AS v WHERE v.remaining <> 4 $$;
+SELECT count(idemstore.acquire(rpad(i::text, 1000, '.'), quota => 5, per => '1 h')) FROM generate_series(1, 20000) AS i;
+SELECT pg_relation_filenode('idemstore.rate_limit_state') AS file \gset
+BEGIN;
+DECLARE c CURSOR FOR SELECT 1 FROM idemstore.rate_limit_state;
+FETCH c;
+SELECT * FROM idemstore.expire();
+SELECT pg_relation_filenode('idemstore.rate_limit_state') = :file AS is_same, pg_temp.lost();
+COMMIT;
+SELECT count(*) FROM (SELECT FROM idemstore.rate_limit_state LIMIT 1) AS t, idemstore.expire();
+SELECT pg_relation_filenode('idemstore.rate_limit_state') = :file AS is_same;
+SELECT * FROM idemstore.expire();
+SELECT pg_relation_filenode('idemstore.rate_limit_state') = :file AS is_same, pg_temp.lost();
+SELECT pg_relation_filenode('idemstore.rate_limit_state') AS file, pg_relation_size('idemstore.rate_limit_state') AS size \gset
+SELECT * FROM idemstore.expire();
+SELECT pg_relation_filenode('idemstore.rate_limit_state') = :file AS is_same, pg_temp.lost();
+-- and where it is nearly empty
+SET idemstore.test_clock = '2026-01-01 02:30:00+00';
+SELECT idemstore.acquire('busy', quota => 5, per => '1 h');
+SET idemstore.test_clock = '2026-01-01 03:01:00+00';
+SELECT * FROM idemstore.expire(100000);
+SELECT pg_relation_size('idemstore.rate_limit_state') < :size / 2 AS is_smaller, remaining FROM idemstore.rate_limit_status('busy', 5, '1 h');
+BEGIN READ ONLY;
+SELECT idemstore.expire();
+ROLLBACK;
+
+TRUNCATE idemstore.rate_limit_state, idemstore.cooldowns;

@@ -15,8 +15,8 @@ $$;
 SELECT * FROM pg_temp.may('regress_idem_app');
 SELECT * FROM pg_temp.may('regress_idem_operator');
 SELECT * FROM pg_temp.may('regress_idem_nobody');
-SELECT has_table_privilege('regress_idem_app', 'idemstore.idempotency_records', 'SELECT, INSERT, UPDATE, DELETE') AS app_sees_table;
-SELECT has_table_privilege('regress_idem_operator', 'idemstore.idempotency_records', 'SELECT, INSERT, UPDATE, DELETE') AS operator_sees_table;
+SELECT relname, has_table_privilege('regress_idem_app', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE') AS app, has_table_privilege('regress_idem_operator', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE') AS operator
+	FROM pg_class WHERE relnamespace = 'idemstore'::regnamespace AND relkind = 'r' ORDER BY relname;
 
 SET ROLE regress_idem_nobody;
 SELECT idemstore.start_processing('k');
@@ -36,9 +36,35 @@ SET ROLE regress_idem_operator;
 SELECT idemstore.start_processing('k');
 SELECT removed FROM idemstore.expire();
 CALL idemstore.expire_all();
+
+-- rate limits: the operator sets what the application takes from
+SET ROLE regress_idem_app;
+SELECT idemstore.set_rate_limit('r', 2, '1 h');
+SELECT idemstore.set_adaptive_rate_limit('a');
+SELECT idemstore.drop_rate_limit('r');
+SELECT idemstore.acquire('r');
+SET ROLE regress_idem_operator;
+SELECT idemstore.set_rate_limit('r', 2, '1 h'), idemstore.set_rate_limit('gone', 2, '1 h'), idemstore.drop_rate_limit('gone'), idemstore.set_adaptive_rate_limit('a', 10);
+SELECT idemstore.acquire('r');
+SELECT idemstore.rate_limit_reset('r');
+SELECT quota FROM idemstore.rate_limits;
+SELECT state FROM idemstore.rate_limit_state;
+SET ROLE regress_idem_app;
+SELECT idemstore.acquire('r'), (idemstore.consume('r')).remaining, idemstore.acquire_all('{r,a}'), idemstore.can_proceed('r'), idemstore.record_request('a'), idemstore.get_wait_time('a');
+SELECT allowed, remaining, reason FROM idemstore.rate_limit_status('r');
+SELECT reason FROM idemstore.adaptive_rate_limit_status('a');
+SELECT idemstore.set_cooldown('o', 'tomorrow'), idemstore.get_cooldown('o') IS NOT NULL AS cooldown, idemstore.acquire('a', origin => 'o'), idemstore.clear_cooldown('o'), idemstore.rate_limit_reset('r');
+SELECT quota FROM idemstore.rate_limits;
+UPDATE idemstore.rate_limits SET quota = 1000;
+SELECT state FROM idemstore.rate_limit_state;
+TRUNCATE idemstore.rate_limit_state;
+SELECT origin FROM idemstore.cooldowns;
+SELECT idemstore.rate_limits_changed();
+SET ROLE regress_idem_nobody;
+SELECT idemstore.acquire('r');
 RESET ROLE;
 
 SELECT key FROM idemstore.idempotency_records;
-TRUNCATE idemstore.idempotency_records;
+TRUNCATE idemstore.idempotency_records, idemstore.rate_limits, idemstore.rate_limit_state, idemstore.cooldowns;
 DROP OWNED BY regress_idem_app, regress_idem_operator;
 DROP ROLE regress_idem_app, regress_idem_operator, regress_idem_nobody;

@@ -19,6 +19,16 @@
  * live			a record is live exactly while now < expires_at; an expired one
  *				is absent for every function
  * final		complete, or failed for good; a final record never changes
+ *
+ * resource		what a rate limit is on: a user, an endpoint, an upstream
+ * quota		how many requests, or units of cost, a period admits
+ * policy		one of several limits of a resource, all of which hold
+ * log			what is remembered of the past requests under one policy
+ * run			requests of a log that count as if they came with the latest
+ * split		of an adaptive limit's quota between users and background
+ * origin		who is left alone during a cooldown
+ * slot			a row that is changed in place, outside of transactions
+ * bucket		the pages where rows of the same hash lie, under one lock
  */
 #include "postgres.h"
 

@@ -19,6 +19,7 @@
 #include "pg/guc.h"
 
 static void require_not_null(PG_FUNCTION_ARGS, int arg, const char *name);
+static void require_size(const text *value, const char *name, int max_size);
 static int64 period_us(const Interval *period, const char *name);
 
 void
@@ -32,13 +33,37 @@ idem_args_require_writable(const char *function)
 text *
 idem_args_key(PG_FUNCTION_ARGS, int arg)
 {
-	text	   *key = idem_args_name(fcinfo, arg, "key", IDEM_MAX_KEY_SIZE);
+	return idem_args_long_name(fcinfo, arg, "key");
+}
 
-	if (VARSIZE_ANY_EXHDR(key) == 0)
+text *
+idem_args_long_name(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	require_not_null(fcinfo, arg, name);
+	idem_args_check_long_name(PG_GETARG_TEXT_PP(arg), name);
+	return PG_GETARG_TEXT_PP(arg);
+}
+
+void
+idem_args_check_long_name(const text *value, const char *name)
+{
+	require_size(value, name, IDEM_MAX_KEY_SIZE);
+	if (VARSIZE_ANY_EXHDR(value) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("key must not be empty")));
-	return key;
+				 errmsg("%s must not be empty", name)));
+}
+
+static void
+require_size(const text *value, const char *name, int max_size)
+{
+	if (VARSIZE_ANY_EXHDR(value) > max_size)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s is too long", name),
+				 errdetail("It has %d bytes; at most %d are allowed.",
+						   (int) VARSIZE_ANY_EXHDR(value), max_size),
+				 errhint("Pass a shorter one, such as a hash of it: encode(sha256(...), 'hex').")));
 }
 
 text *
@@ -83,13 +108,7 @@ idem_args_optional_name(PG_FUNCTION_ARGS, int arg, const char *name, int max_siz
 	if (PG_ARGISNULL(arg))
 		return NULL;
 	value = PG_GETARG_TEXT_PP(arg);
-	if (VARSIZE_ANY_EXHDR(value) > max_size)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%s is too long", name),
-				 errdetail("It has %d bytes; at most %d are allowed.",
-						   (int) VARSIZE_ANY_EXHDR(value), max_size),
-				 errhint("Pass a shorter one, such as a hash of it: encode(sha256(...), 'hex').")));
+	require_size(value, name, max_size);
 	return value;
 }
 
@@ -137,6 +156,54 @@ idem_args_positive_int(PG_FUNCTION_ARGS, int arg, const char *name)
 	return PG_GETARG_INT32(arg);
 }
 
+/* from zero on */
+int32
+idem_args_natural_int(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	require_not_null(fcinfo, arg, name);
+	idem_args_check_natural(PG_GETARG_INT32(arg), name);
+	return PG_GETARG_INT32(arg);
+}
+
+int64
+idem_args_natural_bigint(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	require_not_null(fcinfo, arg, name);
+	idem_args_check_natural(PG_GETARG_INT64(arg), name);
+	return PG_GETARG_INT64(arg);
+}
+
+void
+idem_args_check_natural(int64 value, const char *name)
+{
+	if (value < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not be negative", name),
+				 errdetail("It is %lld.", (long long) value)));
+}
+
+float8
+idem_args_float(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	require_not_null(fcinfo, arg, name);
+	return PG_GETARG_FLOAT8(arg);
+}
+
+TimestampTz
+idem_args_instant(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	TimestampTz value;
+
+	require_not_null(fcinfo, arg, name);
+	value = PG_GETARG_TIMESTAMPTZ(arg);
+	if (!idem_clock_is_near(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be at most ten years ahead", name)));
+	return value;
+}
+
 const Interval *
 idem_args_optional_duration(PG_FUNCTION_ARGS, int arg, const char *name)
 {
@@ -160,6 +227,26 @@ idem_args_optional_period(PG_FUNCTION_ARGS, int arg, const char *name)
 	if (value != NULL)
 		(void) period_us(value, name);
 	return value;
+}
+
+Interval
+idem_args_fixed_period(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	const Interval *value;
+
+	require_not_null(fcinfo, arg, name);
+	value = idem_args_optional_duration(fcinfo, arg, name);
+	if (value->month != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must not have months or years", name),
+				 errdetail("They differ in length."),
+				 errhint("Give it in days or hours; a day counts as 24 hours.")));
+	if (value->time + value->day * USECS_PER_DAY <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be greater than zero", name)));
+	return *value;
 }
 
 int64

@@ -24,6 +24,11 @@
 extern void idem_args_require_writable(const char *function);
 
 extern text *idem_args_key(PG_FUNCTION_ARGS, int arg);
+
+/* as a key, under another name */
+extern text *idem_args_long_name(PG_FUNCTION_ARGS, int arg, const char *name);
+extern void idem_args_check_long_name(const text *value, const char *name);
+
 extern text *idem_args_scope(PG_FUNCTION_ARGS, int arg);
 
 /* the key, always argument 0, the scope, and the fence if it is not NULL */
@@ -42,6 +47,11 @@ extern struct varlena *idem_args_optional_body(PG_FUNCTION_ARGS, int arg,
 
 extern bool idem_args_bool(PG_FUNCTION_ARGS, int arg, const char *name);
 extern int32 idem_args_positive_int(PG_FUNCTION_ARGS, int arg, const char *name);
+extern int32 idem_args_natural_int(PG_FUNCTION_ARGS, int arg, const char *name);
+extern int64 idem_args_natural_bigint(PG_FUNCTION_ARGS, int arg, const char *name);
+extern void idem_args_check_natural(int64 value, const char *name);
+extern float8 idem_args_float(PG_FUNCTION_ARGS, int arg, const char *name);
+extern TimestampTz idem_args_instant(PG_FUNCTION_ARGS, int arg, const char *name);
 
 /*
  * A bounded interval; NULL for an SQL NULL.  A duration may be negative (a
@@ -51,6 +61,9 @@ extern const Interval *idem_args_optional_duration(PG_FUNCTION_ARGS, int arg,
 												   const char *name);
 extern const Interval *idem_args_optional_period(PG_FUNCTION_ARGS, int arg,
 												 const char *name);
+
+/* more than zero and at most ten years, without months */
+extern Interval idem_args_fixed_period(PG_FUNCTION_ARGS, int arg, const char *name);
 
 /* how long from now a period lasts, or the default for an SQL NULL */
 extern int64 idem_args_timeout_us(PG_FUNCTION_ARGS, int arg, const char *name,

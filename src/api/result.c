@@ -35,15 +35,22 @@ idem_result_composite(Oid type, int ncolumns, const Oid *types,
 	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
 	HeapTuple	tuple;
 
-	if (!has_types(desc, ncolumns, types))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot use type %s as it is now", format_type_be(type)),
-				 errdetail("The type has other columns than the extension made."),
-				 errhint("Undo the change.")));
+	idem_result_check(desc, ncolumns, types);
 	tuple = heap_form_tuple(desc, (Datum *) values, (bool *) isnull);
 	ReleaseTupleDesc(desc);
 	return HeapTupleGetDatum(tuple);
+}
+
+void
+idem_result_check(TupleDesc desc, int ncolumns, const Oid *types)
+{
+	if (!has_types(desc, ncolumns, types))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot use type %s as it is now",
+						format_type_be(desc->tdtypeid)),
+				 errdetail("The type has other columns than the extension made."),
+				 errhint("Undo the change.")));
 }
 
 static bool

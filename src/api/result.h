@@ -16,6 +16,9 @@
 extern Datum idem_result_composite(Oid type, int ncolumns, const Oid *types,
 								   const Datum *values, const bool *isnull);
 
+/* Are these the columns of the type?  Raises 55000 when they are not. */
+extern void idem_result_check(TupleDesc desc, int ncolumns, const Oid *types);
+
 /* a value of idemstore.idempotency_record, of the type's OID */
 extern Datum idem_result_record(Oid type, const IdemRecord *record);
 

@@ -17,16 +17,21 @@
 #include "engine/expiry.h"
 #include "engine/spi.h"
 #include "pg/clock.h"
+#include "store/ratelimits.h"
 #include "store/records.h"
+#include "store/slots_am.h"
 
 typedef struct ExpirySource
 {
 	const char *relation;
 	const char *remove;			/* $1: now, $2: the most rows to remove */
+	IdemTableInfo *slots;		/* or rows that are changed in place */
 } ExpirySource;
 
 static const ExpirySource sources[] = {
-	{"idempotency_records", idem_store_records_expire_sql},
+	{"idempotency_records", idem_store_records_expire_sql, NULL},
+	{"rate_limit_state", NULL, &idem_store_ratelimits_state},
+	{"cooldowns", NULL, &idem_store_ratelimits_cooldowns},
 };
 
 static int64 remove_expired(const ExpirySource *source, int32 max_rows);
@@ -50,6 +55,8 @@ remove_expired(const ExpirySource *source, int32 max_rows)
 	Int32GetDatum(max_rows)};
 
 	CHECK_FOR_INTERRUPTS();
-	idem_spi_execute(source->remove, lengthof(types), types, values, SPI_OK_DELETE);
+	if (source->slots != NULL)
+		return idem_store_slots_expire(source->slots, idem_clock_now(), max_rows);
+	idem_spi_execute(source->remove, lengthof(types), types, values, NULL, SPI_OK_DELETE);
 	return SPI_processed;
 }

@@ -10,7 +10,7 @@
 
 void
 idem_spi_execute(const char *statement, int nargs, Oid *types, Datum *values,
-				 int expected)
+				 const char *nulls, int expected)
 {
 	SPIPlanPtr	plan = SPI_prepare(statement, nargs, types);
 	int			status;
@@ -18,8 +18,8 @@ idem_spi_execute(const char *statement, int nargs, Oid *types, Datum *values,
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", statement,
 			 SPI_result_code_string(SPI_result));
-	status = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
-								  InvalidSnapshot, false, false, 0);
+	status = SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(),
+								  InvalidSnapshot, false, true, 0);
 	if (status != expected)
 		elog(ERROR, "could not execute \"%s\": %s", statement,
 			 SPI_result_code_string(status));

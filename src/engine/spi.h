@@ -10,10 +10,10 @@
 /*
  * Run a statement, connected to SPI, with the rights of the caller and under a
  * snapshot of this instant: that of a REPEATABLE READ transaction may be too
- * old to change what it sees.  expected is the SPI_OK_* code it must end with.
+ * old to change what it sees.  nulls may be NULL.  expected is the SPI_OK_* code it must end with.
  * Everything in it must be schema-qualified.
  */
 extern void idem_spi_execute(const char *statement, int nargs, Oid *types,
-							 Datum *values, int expected);
+							 Datum *values, const char *nulls, int expected);
 
 #endif							/* IDEM_ENGINE_SPI_H */

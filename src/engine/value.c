@@ -110,7 +110,7 @@ idem_value_forget_scope(text *scope)
 
 	SPI_connect();
 	idem_spi_execute(idem_store_records_forget_scope_sql, lengthof(types), types,
-					 values, SPI_OK_SELECT);
+					 values, NULL, SPI_OK_SELECT);
 	result = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
 										 SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();

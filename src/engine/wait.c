@@ -17,7 +17,6 @@
 #include "access/subtrans.h"
 #include "access/transam.h"
 #include "access/xact.h"
-#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
@@ -26,13 +25,10 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "engine/userlock.h"
 #include "engine/wait.h"
 #include "pg/clock.h"
 #include "pg/compat.h"
-
-/* the classes of our user locks, in locktag_field4 */
-#define LOCK_CLASS_WAIT			0x1D01
-#define LOCK_CLASS_FINGERPRINT	0x1D02
 
 #define BITS_PER_WORD			64
 
@@ -49,7 +45,6 @@
 static uint64 *to_wake;
 static bool has_to_wake;
 
-static void set_tag(LOCKTAG *tag, uint16 class, const text *a, const text *b);
 static void on_transaction_end(XactEvent event, void *arg);
 static void wake_marked(void);
 static void mark(VirtualTransactionId holder);
@@ -81,21 +76,6 @@ idem_wait_begin(IdemWaiter *waiter, const text *key, const text *scope,
 	waiter->deadline_us = idem_clock_monotonic_us() + timeout_us;
 }
 
-/* two names with one hash only wake each other for nothing */
-static void
-set_tag(LOCKTAG *tag, uint16 class, const text *a, const text *b)
-{
-	uint64		hash;
-
-	hash = hash_bytes_extended((const unsigned char *) VARDATA_ANY(b),
-							   VARSIZE_ANY_EXHDR(b), class);
-	hash = hash_bytes_extended((const unsigned char *) VARDATA_ANY(a),
-							   VARSIZE_ANY_EXHDR(a), hash);
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash,
-						 class);
-	tag->locktag_type = LOCKTAG_USERLOCK;
-}
-
 bool
 idem_wait_sleep(IdemWaiter *waiter, TransactionId blocker, bool is_locker,
 				int64 at_most_us)
@@ -107,7 +87,7 @@ idem_wait_sleep(IdemWaiter *waiter, TransactionId blocker, bool is_locker,
 		return false;
 	if (!waiter->is_registered)
 	{
-		set_tag(&waiter->tag, LOCK_CLASS_WAIT, waiter->key, waiter->scope);
+		idem_userlock_set_tag(&waiter->tag, IDEM_LOCK_WAITER, 0, waiter->key, waiter->scope);
 		(void) LockAcquire(&waiter->tag, ShareLock, false, false);
 		waiter->is_registered = true;
 		return true;
@@ -216,7 +196,7 @@ idem_wait_wake(const text *key, const text *scope)
 	int			n;
 	int			i;
 
-	set_tag(&tag, LOCK_CLASS_WAIT, key, scope);
+	idem_userlock_set_tag(&tag, IDEM_LOCK_WAITER, 0, key, scope);
 	holders = GetLockConflicts(&tag, ExclusiveLock, &n);
 	for (i = 0; i < n; i++)
 		mark(holders[i]);
@@ -279,7 +259,7 @@ idem_wait_lock_fingerprint(const text *fingerprint, const text *scope)
 {
 	LOCKTAG		tag;
 
-	set_tag(&tag, LOCK_CLASS_FINGERPRINT, fingerprint, scope);
+	idem_userlock_set_tag(&tag, IDEM_LOCK_FINGERPRINT, 0, fingerprint, scope);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
@@ -288,6 +268,6 @@ idem_wait_unlock_fingerprint(const text *fingerprint, const text *scope)
 {
 	LOCKTAG		tag;
 
-	set_tag(&tag, LOCK_CLASS_FINGERPRINT, fingerprint, scope);
+	idem_userlock_set_tag(&tag, IDEM_LOCK_FINGERPRINT, 0, fingerprint, scope);
 	LockRelease(&tag, ExclusiveLock, false);
 }

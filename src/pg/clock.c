@@ -85,6 +85,12 @@ is_within(int64 value, int64 bound)
 	return value >= -bound && value <= bound;
 }
 
+bool
+idem_clock_is_near(TimestampTz instant)
+{
+	return instant <= add_months(idem_clock_now(), MAX_SPAN_MONTHS);
+}
+
 static TimestampTz
 add_months(TimestampTz instant, int32 months)
 {

@@ -22,6 +22,9 @@ extern TimestampTz idem_clock_add(TimestampTz instant, const Interval *span);
 /* is the span finite and at most ten years, forwards or backwards? */
 extern bool idem_clock_is_bounded(const Interval *span);
 
+/* is the instant at most ten years ahead? */
+extern bool idem_clock_is_near(TimestampTz instant);
+
 /* microseconds on a clock that never steps, for the timeouts of waits */
 extern int64 idem_clock_monotonic_us(void);
 

@@ -9,8 +9,12 @@
 #define IDEM_COMPAT_H
 
 #include "access/genam.h"
+#include "access/relation.h"
 #include "access/tableam.h"
+#include "commands/cluster.h"
+#include "commands/vacuum.h"
 #include "executor/executor.h"
+#include "pgstat.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/datetime.h"
@@ -20,6 +24,12 @@
 #if PG_VERSION_NUM < 170000
 #include "storage/backendid.h"
 #include "storage/sinvaladt.h"
+#endif
+
+#include "pg/clock.h"
+
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn		pg_attribute_noreturn()
 #endif
 
 /* what an update left to do for the indexes */
@@ -75,6 +85,48 @@ idem_compat_primary_key_index(Relation rel)
 	return RelationGetPrimaryKeyIndex(rel, false);
 #else
 	return RelationGetPrimaryKeyIndex(rel);
+#endif
+}
+
+/* the callback of a table access method that gives a table a new file */
+#if PG_VERSION_NUM >= 160000
+typedef RelFileLocator IdemRelFile;
+#define idem_compat_set_new_file_callback(routine) \
+	((routine)->relation_set_new_filelocator)
+#else
+typedef RelFileNode IdemRelFile;
+#define idem_compat_set_new_file_callback(routine) \
+	((routine)->relation_set_new_filenode)
+#endif
+
+/* what VACUUM tells the catalog and the statistics when it is through */
+static inline void
+idem_compat_vacuum_done(Relation rel, BlockNumber npages, double nrows,
+						TransactionId frozen_xid, MultiXactId min_multi)
+{
+#if PG_VERSION_NUM >= 180000
+	vac_update_relstats(rel, npages, nrows, 0, 0, false, frozen_xid, min_multi,
+						NULL, NULL, false);
+	pgstat_report_vacuum(RelationGetRelid(rel), rel->rd_rel->relisshared,
+						 (PgStat_Counter) nrows, 0, idem_clock_now());
+#else
+	vac_update_relstats(rel, npages, nrows, 0, false, frozen_xid, min_multi,
+						NULL, NULL, false);
+	pgstat_report_vacuum(RelationGetRelid(rel), rel->rd_rel->relisshared,
+						 (PgStat_Counter) nrows, 0);
+#endif
+}
+
+/* Rewrite a table as VACUUM FULL does.  It must be locked. */
+static inline void
+idem_compat_rewrite_table(Oid relid)
+{
+	ClusterParams params = {0};
+
+#if PG_VERSION_NUM >= 180000
+	cluster_rel(relation_open(relid, NoLock), InvalidOid, &params);
+#else
+	cluster_rel(relid, InvalidOid, &params);
 #endif
 }
 

@@ -21,5 +21,7 @@
 #define ERRCODE_IDEM_TOO_LARGE		MAKE_SQLSTATE('I', 'D', '4', '1', '3')
 /* the record is final already, with other content */
 #define ERRCODE_IDEM_ALREADY_FINAL	MAKE_SQLSTATE('I', 'D', '4', '2', '5')
+/* no rate limit is set for this resource */
+#define ERRCODE_IDEM_NO_LIMIT		MAKE_SQLSTATE('I', 'D', '4', '2', '8')
 
 #endif							/* IDEM_ERRORS_H */

@@ -9,8 +9,8 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	operator_functions CONSTANT text[] := '{expire,expire_all,forget_scope}';
-	owner_functions CONSTANT text[] := '{grant_usage}';
+	operator_functions CONSTANT text[] := '{expire,expire_all,forget_scope,set_rate_limit,set_adaptive_rate_limit,drop_rate_limit}';
+	owner_functions CONSTANT text[] := '{grant_usage,slots_handler,rate_limits_changed}';
 	routine regprocedure;
 BEGIN
 	IF role IS NULL OR level IS NULL THEN
@@ -36,7 +36,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION idemstore.grant_usage(regrole, text) IS
-	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all and forget_scope. Only the extension''s owner may call it. Errors: 22004, 22023 for an unknown level.';
+	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all, forget_scope, and the functions that set and drop rate limits. Only the extension''s owner may call it. Errors: 22004, 22023 for an unknown level.';
 
 REVOKE ALL ON ALL ROUTINES IN SCHEMA idemstore FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA idemstore FROM PUBLIC;

@@ -23,23 +23,26 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "pg/compat.h"
+#include "store/slots_am.h"
 #include "store/table.h"
-
-#define IDEM_SCHEMA		"idemstore"
 
 static IdemTableInfo *known_tables = NULL;
 
 static void forget_table(Datum arg, Oid relid);
 static Relation open_by_name(IdemTableInfo *info, LOCKMODE lockmode);
+static Relation lock_relation(Oid oid, LOCKMODE lockmode);
 static Oid	lookup_table(const char *name);
 static void check_once(Relation rel, IdemTableInfo *info, bool for_writes);
 static void check_table(Relation rel, const IdemTableInfo *info);
 static const char *find_obstacle(Relation rel, const IdemTableInfo *info);
+static bool has_access_method(Relation rel, const IdemTableInfo *info);
 static bool has_children(Relation rel);
 static bool has_firing_triggers(Relation rel);
 static bool has_columns(Relation rel, const IdemTableInfo *info);
@@ -68,6 +71,7 @@ forget_table(Datum arg, Oid relid)
 			info->is_checked = false;
 			info->is_checked_for_writes = false;
 			info->other_index = InvalidOid;
+			info->is_loaded = false;
 		}
 	}
 }
@@ -78,16 +82,25 @@ idem_store_table_open(IdemTable *table, IdemTableInfo *info, LOCKMODE lockmode)
 	memset(table, 0, sizeof(IdemTable));
 	table->info = info;
 	table->lockmode = lockmode;
+	table->rel = idem_store_table_open_relation(info, lockmode);
+	table->pkey = index_open(idem_compat_primary_key_index(table->rel), lockmode);
+	table->scan = table_slot_create(table->rel, NULL);
+}
+
+Relation
+idem_store_table_open_relation(IdemTableInfo *info, LOCKMODE lockmode)
+{
+	Relation	rel;
+
 	if (!info->is_known)
 	{
 		info->next = known_tables;
 		known_tables = info;
 		info->is_known = true;
 	}
-	table->rel = open_by_name(info, lockmode);
-	check_once(table->rel, info, lockmode >= RowExclusiveLock);
-	table->pkey = index_open(idem_compat_primary_key_index(table->rel), lockmode);
-	table->scan = table_slot_create(table->rel, NULL);
+	rel = open_by_name(info, lockmode);
+	check_once(rel, info, lockmode >= RowExclusiveLock);
+	return rel;
 }
 
 /*
@@ -106,7 +119,7 @@ open_by_name(IdemTableInfo *info, LOCKMODE lockmode)
 		if (!OidIsValid(oid))
 			oid = info->oid = lookup_table(info->name);
 
-		rel = try_relation_open(oid, lockmode);
+		rel = lock_relation(oid, lockmode);
 		if (rel != NULL && (info->oid == oid || lookup_table(info->name) == oid))
 		{
 			info->oid = oid;
@@ -116,6 +129,24 @@ open_by_name(IdemTableInfo *info, LOCKMODE lockmode)
 			relation_close(rel, lockmode);
 		info->oid = InvalidOid;
 	}
+}
+
+/*
+ * NULL when there is none.  With the lock every invalidation is in, so the
+ * relation cache knows, and need not be told to look into the catalog.
+ */
+static Relation
+lock_relation(Oid oid, LOCKMODE lockmode)
+{
+	Relation	rel;
+
+	LockRelationOid(oid, lockmode);
+	rel = RelationIdGetRelation(oid);
+	if (rel == NULL)
+		UnlockRelationOid(oid, lockmode);
+	else
+		pgstat_init_relation(rel);
+	return rel;
 }
 
 static Oid
@@ -141,7 +172,8 @@ check_once(Relation rel, IdemTableInfo *info, bool for_writes)
 		check_table(rel, info);
 		info->is_checked = OidIsValid(info->oid);
 	}
-	if (for_writes && !info->is_checked_for_writes)
+	if (for_writes && info->kind == IDEM_TABLE_RECORDS &&
+		!info->is_checked_for_writes)
 	{
 		CheckCmdReplicaIdentity(rel, CMD_UPDATE);
 		CheckCmdReplicaIdentity(rel, CMD_DELETE);
@@ -167,22 +199,28 @@ check_table(Relation rel, const IdemTableInfo *info)
 static const char *
 find_obstacle(Relation rel, const IdemTableInfo *info)
 {
-	if (rel->rd_rel->relkind != RELKIND_RELATION ||
-		rel->rd_tableam != GetHeapamTableAmRoutine())
-		return "is not an ordinary heap table";
+	if (rel->rd_rel->relkind != RELKIND_RELATION || !has_access_method(rel, info))
+		return "is not an ordinary table of the access method that it was made with";
 	if (rel->rd_rel->relispartition || has_children(rel))
 		return "is part of a partition or inheritance tree";
-	if (has_firing_triggers(rel))
+	if (info->kind != IDEM_TABLE_SETTINGS && has_firing_triggers(rel))
 		return "has triggers or is referenced by a foreign key";
-	if (rel->rd_rules != NULL)
+	if (info->kind != IDEM_TABLE_SETTINGS && rel->rd_rules != NULL)
 		return "has rules";
 	if (rel->rd_rel->relrowsecurity)
 		return "has row security enabled";
 	if (!has_columns(rel, info))
 		return "has other columns than the extension made";
-	if (!has_primary_key(rel, info))
+	if (info->kind != IDEM_TABLE_SLOTS && !has_primary_key(rel, info))
 		return "has no primary key on the columns that the extension made it on";
 	return NULL;
+}
+
+static bool
+has_access_method(Relation rel, const IdemTableInfo *info)
+{
+	return rel->rd_tableam == (info->kind == IDEM_TABLE_SLOTS ?
+							   idem_store_slots_routine() : GetHeapamTableAmRoutine());
 }
 
 /* relhassubclass stays set after the last child is gone */

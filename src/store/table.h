@@ -10,6 +10,8 @@
 #include "nodes/execnodes.h"
 #include "utils/relcache.h"
 
+#define IDEM_SCHEMA				"idemstore"
+
 #define IDEM_MAX_KEY_COLUMNS	2
 
 typedef struct IdemColumn
@@ -18,12 +20,21 @@ typedef struct IdemColumn
 	Oid			type;
 } IdemColumn;
 
+typedef enum IdemTableKind
+{
+	IDEM_TABLE_RECORDS,			/* a heap, read and written directly */
+	IDEM_TABLE_SETTINGS,		/* a heap that is read directly and written by
+								 * SQL, so triggers and rules may be there */
+	IDEM_TABLE_SLOTS			/* rows changed in place (slots.h) */
+} IdemTableKind;
+
 /*
- * What the code knows of one table, and the OID it last had.  The primary key
- * is the first nkeys columns, all text COLLATE "C".
+ * What the code knows of one table, and the OID it last had.  The key is the
+ * first nkeys columns, all text COLLATE "C"; of a heap it is the primary key.
  */
 typedef struct IdemTableInfo
 {
+	IdemTableKind kind;
 	const char *name;
 	int			nkeys;
 	int			ncolumns;
@@ -34,6 +45,8 @@ typedef struct IdemTableInfo
 	bool		is_checked;
 	bool		is_checked_for_writes;
 	Oid			other_index;	/* for the table's own file to remember */
+	bool		is_loaded;		/* likewise: is what it keeps the table's
+								 * content? */
 	bool		is_known;
 	struct IdemTableInfo *next;
 } IdemTableInfo;
@@ -69,6 +82,13 @@ typedef struct IdemTable
 } IdemTable;
 
 extern void idem_store_table_init(void);
+
+/*
+ * The relation alone, locked; close it with relation_close.  Raises 42P01 when
+ * the extension is gone and 55000 when the table is not what the code expects.
+ */
+extern Relation idem_store_table_open_relation(IdemTableInfo *info,
+											   LOCKMODE lockmode);
 
 /*
  * Open and close.  Raises 55000 when the table is not what the code expects.

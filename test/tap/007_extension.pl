@@ -231,6 +231,11 @@ foreach my $call (
 	"SELECT idemstore.set_nx('e', 'v'), idemstore.set_value('e', 'w')", "SELECT idemstore.get_value('e')",
 	"SELECT idemstore.initiate('f', scope => 's'), idemstore.success('f', '1', scope => 's')",
 	"SELECT idemstore.forget_scope('s')", "SELECT idemstore.fingerprint('{\"b\": 1, \"a\": 2}', '{b}')",
+	"SELECT idemstore.set_rate_limit('r', 5, '1 min'), idemstore.set_adaptive_rate_limit('s/*')",
+	"SELECT idemstore.acquire('r'), idemstore.consume('s/1', origin => 'o'), idemstore.acquire_all('{r,s/1}')",
+	"SELECT idemstore.can_proceed('r'), idemstore.record_request('r'), idemstore.get_wait_time('r'), idemstore.rate_limit_status('r')",
+	"SELECT idemstore.adaptive_rate_limit_status('s/1'), idemstore.rate_limit_reset('r'), idemstore.drop_rate_limit('r')",
+	"SELECT idemstore.set_cooldown('o', clock_timestamp() OPERATOR(pg_catalog.+) '1 min'::pg_catalog.interval), idemstore.get_cooldown('o'), idemstore.clear_cooldown('o')",
 	"SELECT idemstore.expire(10)", "CALL idemstore.expire_all(10, '1 min')")
 {
 	is($session->sqlstate($call), '00000', "under a hostile schema: $call");
@@ -238,7 +243,7 @@ foreach my $call (
 is( $node->safe_psql('hostile', "SELECT string_agg(key, ' ' ORDER BY key) FROM $table"),
 	'a b e', 'under a hostile schema: the right rows are there, and the expired one is gone');
 is( $node->safe_psql('hostile', "
-	SELECT bool_and(has_function_privilege('clerk', oid, 'EXECUTE') = (proname <> 'grant_usage'))
+	SELECT bool_and(has_function_privilege('clerk', oid, 'EXECUTE') = (proname NOT IN ('grant_usage', 'slots_handler', 'rate_limits_changed')))
 	FROM pg_catalog.pg_proc WHERE pronamespace = 'idemstore'::regnamespace"),
 	't', 'under a hostile schema: the right privileges were granted');
 

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 #
 # The programs in examples/ that users copy from, each with its real driver:
-# every line that they print, and what they leave in the ledger.
+# every line that they print, and what they leave in the ledger. And the limit
+# under attack, for a shorter time than in the quick start.
 #
 use strict;
 use warnings;
@@ -51,6 +52,9 @@ foreach my $language (sort keys %command_of)
 		join(', ', map { "$language-$_ 9.99" } 1, 2, 4, 5, 6),
 		"$language: every payment is charged once, a refused one never");
 }
+
+my ($output) = run_command([ "$examples/ratelimit/run", '2' ]);
+like($output, qr/^most admitted in any window of a second: 100 of 100$/m, 'rate limit: it holds under attack');
 
 $node->stop;
 done_testing();

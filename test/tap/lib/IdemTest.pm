@@ -1,5 +1,6 @@
 # What the tests of this folder share: a server with the extension, storms of
-# pgbench in the background, and the check of the table's indexes.
+# pgbench in the background, the check of the table's indexes, and what rate
+# limits have counted.
 package IdemTest;
 
 use strict;
@@ -13,7 +14,10 @@ use Time::HiRes qw(sleep);
 
 our @EXPORT = qw(
 	new_node new_example_node start_storm wait_in_storm finish_storm run_storm
-	wait_for_sleepers check_table);
+	processed care wait_for_sleepers check_table $huge taken check_resources);
+
+# A limit that nobody reaches, which just counts. For calls: quota and per.
+our $huge = "quota => 1000000000000, per => '1 day'";
 
 # A running server with the extension, and with amcheck. The locale of whoever
 # runs the tests does not matter.
@@ -98,6 +102,29 @@ sub run_storm
 	return ok(finish_storm(start_storm(@storm)), $name);
 }
 
+# How many transactions of a finished storm were acknowledged; of one of its
+# scripts, if there are several. The threads of pgbench count scripts without a
+# lock, so that --jobs must be 1 then.
+sub processed
+{
+	my ($storm, $script) = @_;
+	my $number =
+	  defined($script)
+	  ? qr/^SQL script $script: .*\n(?: - .*\n)*? - (\d+) transactions /m
+	  : qr/^number of transactions actually processed: (\d+)/m;
+
+	$storm->{output} =~ $number or die "no figures\n$storm->{output}";
+	return $1;
+}
+
+# A statement in a storm, which must come to an end.
+sub care
+{
+	my ($node, $sql) = @_;
+
+	return $node->safe_psql('postgres', $sql, timeout => $PostgreSQL::Test::Utils::timeout_default);
+}
+
 # Wait until so many sessions that run a query with this text sleep: on the
 # transaction of another one ("Lock") or until somebody wakes them ("Extension").
 sub wait_for_sleepers
@@ -127,6 +154,37 @@ sub check_table
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	$output =~ s/^\n+//;
 	return is("$output$errors", '', "amcheck finds nothing $name");
+}
+
+# What the resources of a LIKE pattern that were counted under $huge add up to,
+# by the functions: what a row holds that they cannot find does not count.
+sub taken
+{
+	my ($node, $pattern, $database) = @_;
+
+	return $node->safe_psql($database // 'postgres', "
+		SELECT coalesce(sum(s.quota - s.remaining), 0)
+		FROM (SELECT DISTINCT resource FROM idemstore.rate_limit_state WHERE resource LIKE '$pattern') AS r,
+			LATERAL idemstore.rate_limit_status(r.resource, $huge) AS s");
+}
+
+# No resource has two rows, and the functions find every one that was counted
+# under $huge and will be for an hour.
+sub check_resources
+{
+	my ($node, $name, $database) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is(
+		$node->safe_psql($database // 'postgres', "
+			SELECT r.resource, count(*), max(s.quota - s.remaining)
+			FROM idemstore.rate_limit_state AS r,
+				LATERAL idemstore.rate_limit_status(r.resource, $huge) AS s
+			WHERE r.expires_at > clock_timestamp() + interval '1 hour' AND NOT EXISTS (
+				SELECT FROM idemstore.rate_limits AS l WHERE r.resource LIKE replace(l.resource, '*', '%'))
+			GROUP BY 1 HAVING count(*) > 1 OR max(s.quota - s.remaining) = 0
+			LIMIT 10"),
+		'', "every resource has one row, and it is found, $name");
 }
 
 # A session that can be left waiting: send() a statement, do something else,

@@ -1,0 +1,1 @@
+SELECT idemstore.acquire('hot-1');

@@ -1,0 +1,2 @@
+\set k random(0, 999)
+SELECT 'keys-' || :k;

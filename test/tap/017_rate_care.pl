@@ -1,0 +1,186 @@
+#!/usr/bin/perl
+#
+# What a DBA does to the state of rate limits, while eight clients acquire: no
+# admission is lost, nobody meets an error, no page is damaged. Only TRUNCATE
+# and DROP EXTENSION forget, and even then the same sessions go on.
+#
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use IdemTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $state = 'idemstore.rate_limit_state';
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my $limit = "1000000000000, '1 day'";
+
+# So few buffers that pages go to the disc and come back, with their checksums.
+my $node = new_node('main', 'shared_buffers = 8MB', 'autovacuum_naptime = 1s', 'log_error_verbosity = verbose');
+$node->stop;
+$node->command_ok([ 'pg_checksums', '--enable', '--pgdata', $node->data_dir ], 'with checksums');
+$node->start;
+my $session = IdemTest::Session->new($node);
+my $reader = IdemTest::Session->new($node);
+$session->ask("SELECT idemstore.set_rate_limit('*', $limit)");
+
+# One key for all, resources that come and grow, several at once, an acquire that
+# is rolled back, resources that expire, and questions.
+my @scripts = (
+	"SELECT 1 / idemstore.acquire('hot')::int;\n" => 4,
+	"\\set n random(1, 5000)\nSELECT 1 / idemstore.acquire('key ' || :n)::int;\n" => 4,
+	"\\set n random(1, 5000)
+	SELECT 1 / idemstore.acquire_all(array['both', 'one ' || :n, 'two ' || :n])::int;\n" => 2,
+	"BEGIN;\nSELECT 1 / idemstore.acquire('undone')::int;\nROLLBACK;\n" => 1,
+	"\\set n random(1, 5000)\nSELECT idemstore.acquire('brief ' || :n, quota => 1, per => '1 us');\n" => 2,
+	"\\set n random(1, 5000)
+	SELECT 1 / count(*) FROM idemstore.rate_limit_status('key ' || :n) WHERE idemstore.can_proceed('hot');\n" => 1);
+
+# What the functions know of the resources that the table names.
+sub counted
+{
+	my ($pattern) = @_;
+
+	return $session->ask("
+		SELECT coalesce(sum(s.quota - s.remaining), 0)
+		FROM (SELECT DISTINCT resource FROM $state WHERE resource LIKE '$pattern') AS r,
+			LATERAL idemstore.rate_limit_status(r.resource) AS s");
+}
+
+sub server_errors
+{
+	return join("\n", slurp_file($node->logfile) =~ /^(.* (?:ERROR|FATAL|PANIC): .*)$/mg);
+}
+
+# All of this leaves the state as it is. What lets a reader by finds one with a
+# cursor open on the table.
+my @gentle = (
+	"VACUUM $state", "VACUUM (FREEZE, DISABLE_PAGE_SKIPPING) $state", "ANALYZE $state", 'VACUUM ANALYZE', 'CHECKPOINT',
+	'SELECT idemstore.expire()', "COPY $state TO '$folder/copy'",
+	"CREATE TABLE copy AS SELECT * FROM $state; DROP TABLE copy",
+	"SELECT idemstore.set_rate_limit('*', 2 * $limit), idemstore.set_rate_limit('ho*', $limit)",
+	"SELECT idemstore.set_rate_limit('*', $limit), idemstore.drop_rate_limit('ho*')",
+	"SELECT idemstore.set_rate_limit('*', 1000000000000, '2 days', policy => 'other'),
+		idemstore.drop_rate_limit('*', 'other')",
+	'UPDATE idemstore.rate_limits SET burst = NULL', 'VACUUM FULL idemstore.rate_limits',
+	"ALTER TABLE $state SET (autovacuum_enabled = off)", 'VACUUM FULL pg_class');
+my @strong = (
+	"VACUUM FULL $state", "ALTER TABLE $state SET LOGGED", 'SELECT idemstore.expire()', "VACUUM FULL $state",
+	"ALTER TABLE $state SET UNLOGGED", "ALTER TABLE $state RESET (autovacuum_enabled)", "REINDEX TABLE $state",
+	"BEGIN; TRUNCATE $state; SELECT idemstore.acquire('hot'); ROLLBACK",
+	"BEGIN; ALTER TABLE $state SET LOGGED; SELECT idemstore.acquire('hot'); ROLLBACK",
+	'BEGIN; DROP EXTENSION idemstore; ROLLBACK');
+my $seconds = $ENV{IDEM_LONG} ? 60 : 6;
+my $storm = start_storm($node, [ '--client=8', '--jobs=1', "--time=$seconds" ], @scripts);
+my $rounds = 0;
+my %met;
+while ($storm->{run}->pumpable)
+{
+	$reader->ask("BEGIN; DECLARE c CURSOR FOR SELECT * FROM $state; FETCH 10 FROM c");
+	$met{ $session->sqlstate($_) } = $_ foreach @gentle;
+
+	# A rewrite waits for the cursor, and everybody for the rewrite; but not he
+	# whom it waits for.
+	$session->send("VACUUM FULL $state");
+	wait_for_sleepers($node, 1, 'Lock', 'VACUUM FULL');
+	$met{ $reader->sqlstate("SELECT idemstore.acquire('reader ' || n) FROM generate_series(1, 10) AS n") } = 'reader';
+	$met{ $reader->sqlstate('FETCH ALL FROM c; COMMIT') } = 'cursor';
+	$met{ ($session->receive)[1] } = 'rewrite';
+
+	$met{ $session->sqlstate($_) } = $_ foreach @strong;
+	$node->command_ok([ 'pg_dump', '--file', "$folder/dump", $node->connstr('postgres') ], 'a dump')
+	  if $rounds == 0;
+	$rounds++;
+	$storm->{run}->pump_nb;
+}
+ok(finish_storm($storm), 'no client of the storm meets an error');
+is_deeply([ sort keys %met ], ['00000'], 'nor does the DBA, or a reader') or note(explain(\%met));
+note("rounds of care: $rounds");
+cmp_ok($rounds, '>', 1, 'all this was done meanwhile, more than once');
+is(counted('hot'), processed($storm, 1), 'no acquire on one key is lost');
+is(counted('key %'), processed($storm, 2), 'none of those on many keys');
+is(counted('both'), processed($storm, 3), 'none of several at once');
+is(counted('one %'), processed($storm, 3), 'neither of the one');
+is(counted('two %'), processed($storm, 3), 'nor of the other');
+is(counted('undone'), processed($storm, 4), 'none that was rolled back');
+is(counted('reader %'), 10 * $rounds, 'none of the reader');
+is($session->ask("SELECT resource FROM $state GROUP BY 1 HAVING count(*) > 1"), '', 'no resource is there twice');
+is(server_errors(), '', 'the server logs no error');
+
+# What the table refuses, in the storm as ever.
+$storm = start_storm($node, [ '--client=8', '--jobs=1', '--time=2' ], @scripts);
+foreach my $refused (
+	[ '0A000', "UPDATE $state SET resource = 'mine'" ], [ '0A000', "DELETE FROM $state" ],
+	[ '0A000', "SELECT * FROM $state FOR UPDATE" ], [ '0A000', "CREATE INDEX ON $state (resource)" ],
+	[ '42704', "CLUSTER $state" ])
+{
+	is($session->sqlstate($refused->[1]), $refused->[0], "$refused->[1] is refused");
+}
+
+# TRUNCATE forgets what was, and nothing else.
+foreach (1 .. 10)
+{
+	$session->ask("TRUNCATE $state; SELECT idemstore.acquire('after')");
+}
+is(counted('after'), 1, 'what is acquired after the last TRUNCATE is there');
+ok(finish_storm($storm), 'no client meets an error by TRUNCATE');
+cmp_ok(counted('hot'), '<=', processed($storm, 1), 'no more than what was acquired is there');
+
+# The extension goes and comes back, under sessions that use it, with plans they
+# keep and without. They meet what PostgreSQL says of things that are gone.
+$session->ask('CREATE UNLOGGED TABLE met (state text, message text);' . join(';', map { "
+	CREATE FUNCTION $_->[0](n int) RETURNS void LANGUAGE plpgsql AS \$\$
+	BEGIN
+		$_->[1];
+		INSERT INTO met VALUES ('00000', '');
+	EXCEPTION WHEN OTHERS THEN
+		INSERT INTO met VALUES (SQLSTATE, SQLERRM);
+	END \$\$" }
+	[ 'planned', "PERFORM idemstore.acquire('hot'), idemstore.acquire('key ' || n), idemstore.can_proceed('hot')" ],
+	[ 'unplanned', "EXECUTE format('SELECT idemstore.acquire_all(array[''hot'', ''key %s''])', n)" ],
+	[ 'keeping', "PERFORM idemstore.expire(100); PERFORM idemstore.set_rate_limit('key', n, '1 s')" ]));
+$storm = start_storm($node, [ '--client=8', '--jobs=1', '--time=3' ],
+	"\\set n random(1, 1000)\nSELECT planned(:n);\n" => 5,
+	"\\set n random(1, 1000)\nSELECT unplanned(:n);\n" => 4,
+	"\\set n random(1, 1000)\nSELECT keeping(:n);\n" => 1);
+$rounds = 0;
+while ($storm->{run}->pumpable)
+{
+	$session->ask('DROP EXTENSION idemstore');
+	$session->ask('SELECT pg_sleep(0.02)');
+	$session->ask("CREATE EXTENSION idemstore; SELECT idemstore.set_rate_limit('*', $limit)");
+	$session->ask('SELECT pg_sleep(0.1)');
+	$session->ask("BEGIN; DROP EXTENSION idemstore; CREATE EXTENSION idemstore;
+		SELECT idemstore.set_rate_limit('*', $limit); COMMIT");
+	$rounds++;
+	$storm->{run}->pump_nb;
+}
+ok(finish_storm($storm), 'nobody loses his session');
+note("rounds: $rounds, met:\n" . $session->ask("
+	SELECT state, regexp_replace(message, '\\d\\d+', 'N', 'g'), count(*) FROM met GROUP BY 1, 2 ORDER BY 3 DESC"));
+is( $session->ask("
+	SELECT state, message, count(*) FROM met
+	WHERE state NOT IN ('00000', '3F000', '42883', '42P01', 'ID428', '40P01')
+		AND message !~ '^cache lookup failed for function \\d+\$'
+	GROUP BY 1, 2"),
+	'', 'they meet only that something is not there');
+cmp_ok($session->ask("SELECT count(*) FROM met WHERE state = '00000'"), '>', 100, 'and acquire while all is there');
+my $before = counted('hot');
+run_storm('the storm goes on', $node, [ '--client=8', '--jobs=1', '--transactions=100' ], "SELECT planned(1);\n" => 1);
+is(counted('hot'), $before + 800, 'and is counted');
+
+# Checksums under load, and after a clean stop.
+run_storm('a storm before the stop', $node, [ '--client=8', '--jobs=1', '--time=1' ], @scripts);
+my $sum = counted('%');
+$session->quit;
+$reader->quit;
+$node->stop;
+$node->command_ok([ 'pg_checksums', '--check', '--pgdata', $node->data_dir ], 'no checksum is wrong');
+$node->start;
+$session = IdemTest::Session->new($node);
+is(counted('%'), $sum, 'a clean stop loses nothing');
+$session->quit;
+unlike(slurp_file($node->logfile), qr/ (?:PANIC|XX001|XX002|58030)/, 'no page was ever damaged');
+
+done_testing();
