@@ -17,6 +17,7 @@
 #include "pg/clock.h"
 #include "pg/errors.h"
 #include "pg/guc.h"
+#include "store/idempotency.h"
 
 static void require_not_null(PG_FUNCTION_ARGS, int arg, const char *name);
 static void require_size(const text *value, const char *name, int max_size);
@@ -77,6 +78,7 @@ idem_args_target(PG_FUNCTION_ARGS, int fence_arg, int scope_arg)
 {
 	IdemTarget	target;
 
+	target.family = &idem_store_idempotency;
 	target.key = idem_args_key(fcinfo, 0);
 	target.scope = idem_args_scope(fcinfo, scope_arg);
 	target.has_fence = !PG_ARGISNULL(fence_arg);

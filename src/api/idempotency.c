@@ -21,6 +21,7 @@
 #include "engine/finish.h"
 #include "engine/hold.h"
 #include "pg/guc.h"
+#include "store/idempotency.h"
 
 /* the columns of idemstore.idempotency_verdict */
 enum
@@ -86,6 +87,7 @@ idemstore_start_processing(PG_FUNCTION_ARGS)
 	IdemVerdict verdict;
 
 	idem_args_require_writable("start_processing()");
+	request.family = &idem_store_idempotency;
 	request.key = idem_args_key(fcinfo, 0);
 	request.fingerprint = idem_args_optional_name(fcinfo, 1, "fingerprint",
 												  IDEM_MAX_FINGERPRINT_SIZE);

@@ -17,6 +17,7 @@
 #include "engine/value.h"
 #include "pg/clock.h"
 #include "pg/guc.h"
+#include "store/idempotency.h"
 
 /* the columns of idemstore.idempotency_match */
 enum
@@ -53,13 +54,13 @@ idemstore_lookup(PG_FUNCTION_ARGS)
 	IdemRecord	record;
 	IdemTable	table;
 
-	idem_store_records_open(&table, AccessShareLock);
+	idem_store_records_open(&table, &idem_store_idempotency, AccessShareLock);
 	if (fetch_live(&table, key, scope, now, &record))
 		idem_result_put(values, isnull, MATCH_BY_KEY,
 						DatumGetPointer(idem_result_record(record_type, &record)));
 	if (fingerprint != NULL &&
-		idem_store_records_find_fingerprint(&table, fingerprint, scope, key, now,
-											GetActiveSnapshot(), &record))
+		idem_store_idempotency_find_fingerprint(&table, fingerprint, scope, key, now,
+												GetActiveSnapshot(), &record))
 		idem_result_put(values, isnull, MATCH_BY_FINGERPRINT,
 						DatumGetPointer(idem_result_record(record_type, &record)));
 	idem_store_table_close(&table);
@@ -87,7 +88,7 @@ idemstore_get(PG_FUNCTION_ARGS)
 	Datum		result = (Datum) 0;
 	bool		is_live;
 
-	idem_store_records_open(&table, AccessShareLock);
+	idem_store_records_open(&table, &idem_store_idempotency, AccessShareLock);
 	is_live = fetch_live(&table, key, scope, idem_clock_now(), &record);
 	if (is_live)
 		result = idem_result_record(get_func_rettype(fcinfo->flinfo->fn_oid), &record);
@@ -107,7 +108,7 @@ idemstore_get_value(PG_FUNCTION_ARGS)
 	IdemRecord	record;
 	struct varlena *value = NULL;
 
-	idem_store_records_open(&table, AccessShareLock);
+	idem_store_records_open(&table, &idem_store_idempotency, AccessShareLock);
 	if (fetch_live(&table, key, scope, idem_clock_now(), &record) &&
 		record.status == IDEM_COMPLETE)
 		value = idem_store_records_copy(record.response.body);
@@ -127,7 +128,7 @@ fetch_live(IdemTable *table, const text *key, const text *scope,
 
 	if (!idem_store_versions_fetch(table, &record_key, GetActiveSnapshot()))
 		return false;
-	idem_store_records_read(table->base.slot, record);
+	idem_store_records_read(table, table->base.slot, record);
 	return idem_store_records_is_live(record, now);
 }
 

@@ -13,19 +13,20 @@
 #include "utils/typcache.h"
 
 #include "api/result.h"
+#include "store/idempotency.h"
 
 static bool has_types(TupleDesc desc, int ncolumns, const Oid *types);
 
 Datum
 idem_result_record(Oid type, const IdemRecord *record)
 {
-	Datum		values[IDEM_RECORD_COLUMNS];
-	bool		isnull[IDEM_RECORD_COLUMNS];
-	Oid			types[IDEM_RECORD_COLUMNS];
+	Datum		values[IDEM_IDEMPOTENCY_COLUMNS];
+	bool		isnull[IDEM_IDEMPOTENCY_COLUMNS];
+	Oid			types[IDEM_IDEMPOTENCY_COLUMNS];
 
-	idem_store_records_columns(record, values, isnull);
-	idem_store_records_types(types);
-	return idem_result_composite(type, IDEM_RECORD_COLUMNS, types, values, isnull);
+	idem_store_idempotency_columns(record, values, isnull);
+	idem_store_idempotency_types(types);
+	return idem_result_composite(type, IDEM_IDEMPOTENCY_COLUMNS, types, values, isnull);
 }
 
 Datum

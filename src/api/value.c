@@ -13,6 +13,7 @@
 #include "engine/finish.h"
 #include "engine/value.h"
 #include "pg/guc.h"
+#include "store/idempotency.h"
 
 PG_FUNCTION_INFO_V1(idemstore_set_nx);
 PG_FUNCTION_INFO_V1(idemstore_set_value);
@@ -64,6 +65,7 @@ start_from(PG_FUNCTION_ARGS, int ttl_arg, int scope_arg)
 {
 	IdemStart	request = {0};
 
+	request.family = &idem_store_idempotency;
 	request.key = idem_args_key(fcinfo, 0);
 	request.scope = idem_args_scope(fcinfo, scope_arg);
 	request.ttl = idem_args_or_seconds(idem_args_optional_duration(fcinfo, ttl_arg, "ttl"),

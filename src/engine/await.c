@@ -17,73 +17,96 @@
 #include "engine/wait.h"
 #include "pg/clock.h"
 #include "pg/errors.h"
+#include "store/idempotency.h"
 
-typedef enum View
-{
-	GONE,
-	FINAL,
-	PENDING
-} View;
-
-static View look(const text *key, const text *scope, IdemRecord *record,
-				 TransactionId *blocker);
-static void require_not_own(const IdemStanding *standing, const text *key);
+static IdemView look(const IdemAwait *await, IdemRecord *record,
+					 TransactionId *blocker, int64 *lease_us);
+static void raise_own(const text *key);
 static void raise_timeout(const text *key);
 
 bool
 idem_await_final(const text *key, const text *scope, int64 timeout_us,
 				 IdemRecord *record)
 {
-	IdemWaiter	waiter;
-	TransactionId blocker;
-	View		view;
+	IdemAwait	await = {.family = &idem_store_idempotency, .key = key, .scope = scope};
+	IdemView	view = idem_await_end(&await, timeout_us, record);
 
-	idem_wait_begin(&waiter, key, scope, timeout_us);
-	while ((view = look(key, scope, record, &blocker)) == PENDING)
-	{
-		if (!idem_wait_sleep(&waiter, blocker, false, PG_INT64_MAX))
-			raise_timeout(key);
-	}
-	idem_wait_end(&waiter);
-	return view == FINAL;
+	if (view == IDEM_VIEW_OWN)
+		raise_own(key);
+	if (view == IDEM_VIEW_PENDING)
+		raise_timeout(key);
+	return view == IDEM_VIEW_FINAL;
 }
 
-/* sets the record, detached, when it is final, and else who is in the way */
-static View
-look(const text *key, const text *scope, IdemRecord *record,
-	 TransactionId *blocker)
+IdemView
+idem_await_end(const IdemAwait *await, int64 timeout_us, IdemRecord *record)
 {
-	IdemKey		record_key = idem_store_records_key(key, scope);
+	IdemWaiter	waiter;
+	TransactionId blocker;
+	int64		lease_us;
+	IdemView	view;
+
+	idem_wait_begin(&waiter, await->family, await->key, await->scope, timeout_us);
+	do
+		view = look(await, record, &blocker, &lease_us);
+	while (view == IDEM_VIEW_PENDING &&
+		   idem_wait_sleep(&waiter, blocker, false, lease_us));
+	idem_wait_end(&waiter);
+	return view;
+}
+
+IdemView
+idem_await_look(const IdemAwait *await, IdemRecord *record)
+{
+	TransactionId blocker;
+	int64		lease_us;
+
+	return look(await, record, &blocker, &lease_us);
+}
+
+/* sets also who is in the way, and how long the lease still matters */
+static IdemView
+look(const IdemAwait *await, IdemRecord *record, TransactionId *blocker,
+	 int64 *lease_us)
+{
+	IdemKey		key = idem_store_records_key(await->key, await->scope);
+	TimestampTz now;
 	IdemTable	table;
 	IdemStanding standing;
 
-	idem_store_records_open(&table, AccessShareLock);
-	idem_store_versions_find(&table, &record_key);
-	idem_standing_describe(&table, idem_clock_now(), &standing);
+	idem_store_records_open(&table, await->family, AccessShareLock);
+	idem_store_versions_find(&table, &key);
+	now = idem_clock_now();
+	idem_standing_describe(&table, now, &standing);
+	*record = standing.record;
 	if (standing.kind == IDEM_FINAL)
-	{
-		*record = standing.record;
 		idem_store_records_detach(record);
-	}
 	idem_store_table_close(&table);
 
-	require_not_own(&standing, key);
 	*blocker = standing.blocker;
+	*lease_us = PG_INT64_MAX;
 	if (!standing.is_live)
-		return GONE;
-	return standing.kind == IDEM_FINAL ? FINAL : PENDING;
+		return IDEM_VIEW_GONE;
+	if (standing.kind == IDEM_FINAL)
+		return IDEM_VIEW_FINAL;
+	if (await->ends_with_lease && record->lease_expires_at != IDEM_NO_INSTANT)
+	{
+		*lease_us = record->lease_expires_at - now;
+		if (*lease_us <= 0)
+			return IDEM_VIEW_LAPSED;
+	}
+	return standing.is_own ? IDEM_VIEW_OWN : IDEM_VIEW_PENDING;
 }
 
 static void
-require_not_own(const IdemStanding *standing, const text *key)
+raise_own(const text *key)
 {
-	if (standing->is_own)
-		ereport(ERROR,
-				(errcode(ERRCODE_IDEM_WAIT_TIMEOUT),
-				 errmsg("cannot wait for a claim of this transaction"),
-				 errdetail("Key \"%.*s\" was claimed here and has not been completed.",
-						   (int) VARSIZE_ANY_EXHDR(key), VARDATA_ANY(key)),
-				 errhint("Call complete(), fail() or release() first, or wait in another session.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_WAIT_TIMEOUT),
+			 errmsg("cannot wait for a claim of this transaction"),
+			 errdetail("Key \"%.*s\" was claimed here and has not been completed.",
+					   (int) VARSIZE_ANY_EXHDR(key), VARDATA_ANY(key)),
+			 errhint("Call complete(), fail() or release() first, or wait in another session.")));
 }
 
 static void

@@ -28,7 +28,7 @@ idem_change_record(const IdemTarget *target, IdemChange change, void *arg)
 	IdemRecord	record;
 	IdemAction	action;
 
-	idem_store_records_open(&table, RowExclusiveLock);
+	idem_store_records_open(&table, target->family, RowExclusiveLock);
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -36,7 +36,7 @@ idem_change_record(const IdemTarget *target, IdemChange change, void *arg)
 	} while (!act(&table, &record, action));
 
 	if (action == IDEM_UPDATE_AND_WAKE || action == IDEM_DELETE_AND_WAKE)
-		idem_wait_wake(target->key, target->scope);
+		idem_wait_wake(target->family, target->key, target->scope);
 	idem_store_table_close(&table);
 	return action;
 }
@@ -50,7 +50,7 @@ look_and_decide(IdemTable *table, const IdemTarget *target, IdemRecord *record,
 
 	if (!idem_store_versions_find(table, &key))
 		return change(target, NULL, idem_clock_now(), arg);
-	idem_store_records_read(table->base.slot, record);
+	idem_store_records_read(table, table->base.slot, record);
 	now = idem_clock_now();
 	if (!idem_store_records_is_live(record, now))
 		return change(target, NULL, now, arg);

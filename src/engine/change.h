@@ -11,6 +11,7 @@
 /* which record, and by which claim; no fence means whoever owns it */
 typedef struct IdemTarget
 {
+	IdemFamily *family;
 	text	   *key;
 	text	   *scope;
 	bool		has_fence;

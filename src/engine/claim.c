@@ -22,6 +22,7 @@
 #include "engine/standing.h"
 #include "engine/wait.h"
 #include "pg/clock.h"
+#include "store/idempotency.h"
 
 /* what a caller is told to wait when only an open transaction is in the way */
 #define OPEN_TRANSACTION_RETRY_US	USECS_PER_SEC
@@ -60,6 +61,7 @@ static void begin_next_attempt(IdemRecord *record, const IdemStart *request,
 static void grant(IdemRecord *record, const IdemStart *request, TimestampTz now);
 static Step answer(Look *look, IdemOutcome outcome);
 static Step answer_blocked(Look *look, TransactionId blocker);
+static pg_uuid_t current_job(const Look *look);
 static Step answer_claim(Look *look, IdemOutcome outcome);
 static Step answer_final(Look *look);
 
@@ -68,12 +70,14 @@ idem_claim_start(const IdemStart *request, IdemVerdict *verdict)
 {
 	IdemWaiter	waiter;
 
-	idem_wait_begin(&waiter, request->key, request->scope, request->wait_us);
+	idem_wait_begin(&waiter, request->family, request->key, request->scope,
+					request->wait_us);
 	do
 		start_once(request, verdict);
 	while (verdict->is_waitable &&
 		   idem_wait_sleep(&waiter, verdict->blocker, verdict->blocker_is_locker,
-						   verdict->retry_after_us));
+						   TransactionIdIsValid(verdict->blocker) ?
+						   PG_INT64_MAX : verdict->retry_after_us));
 	idem_wait_end(&waiter);
 }
 
@@ -82,7 +86,7 @@ start_once(const IdemStart *request, IdemVerdict *verdict)
 {
 	Look		look = {.request = request, .verdict = verdict};
 
-	idem_store_records_open(&look.table, RowExclusiveLock);
+	idem_store_records_open(&look.table, request->family, RowExclusiveLock);
 	while (!try_start(&look))
 		CHECK_FOR_INTERRUPTS();
 	idem_store_table_close(&look.table);
@@ -137,7 +141,7 @@ decide(Look *look)
 		case IDEM_GIVEN_UP:
 			return TAKE_OVER;
 		case IDEM_FINAL:
-			return answer_final(look);
+			return request->reopens_final ? RECLAIM : answer_final(look);
 	}
 	return ANSWER;				/* keep the compiler quiet */
 }
@@ -200,10 +204,10 @@ has_rival(Look *look)
 	const IdemStart *request = look->request;
 	IdemVerdict *verdict = look->verdict;
 
-	if (!idem_store_records_find_rival(&look->table, request->key,
-									   request->fingerprint, request->scope,
-									   look->now, &verdict->conflicting_key,
-									   &verdict->blocker))
+	if (!idem_store_idempotency_find_rival(&look->table, request->key,
+										   request->fingerprint, request->scope,
+										   look->now, &verdict->conflicting_key,
+										   &verdict->blocker))
 		return false;
 	verdict->is_waitable = TransactionIdIsValid(verdict->blocker);
 	answer(look, IDEM_DUPLICATE);
@@ -222,7 +226,7 @@ claim_base(Look *look, Step step)
 
 	if (result == IDEM_LOCK_ROW_MOVED)
 		return false;
-	idem_store_records_read(look->table.base.slot, &look->record);
+	idem_store_records_read(&look->table, look->table.base.slot, &look->record);
 	if (result == IDEM_LOCK_BUSY)
 	{
 		answer_blocked(look, locker);
@@ -292,6 +296,7 @@ grant(IdemRecord *record, const IdemStart *request, TimestampTz now)
 	if (request->context != NULL)
 		record->context = request->context;
 	record->owner = request->owner;
+	record->job_id = request->job_id;
 	record->status = IDEM_PROCESSING;
 	record->fence = Max(idem_clock_unix_us(now), record->fence + 1);
 	record->attempt++;
@@ -320,7 +325,20 @@ answer_blocked(Look *look, TransactionId blocker)
 		verdict->retry_after_us = lease_end - look->now;
 	verdict->is_waitable = true;
 	verdict->blocker = blocker;
+	verdict->job_id = current_job(look);
 	return answer(look, IDEM_IN_PROGRESS);
+}
+
+/* a claim that is about to replace another counts as the current one */
+static pg_uuid_t
+current_job(const Look *look)
+{
+	IdemRecord	pending;
+
+	if (!idem_store_versions_has_pending(&look->table))
+		return look->record.job_id;
+	idem_store_records_read(&look->table, look->table.pending.slot, &pending);
+	return pending.job_id;
 }
 
 static Step
@@ -331,6 +349,7 @@ answer_claim(Look *look, IdemOutcome outcome)
 
 	verdict->fence = record->fence;
 	verdict->attempt = record->attempt;
+	verdict->job_id = record->job_id;
 	verdict->recovery_point = idem_store_records_copy(record->recovery_point);
 	verdict->checkpoint = idem_store_records_copy(record->checkpoint);
 	return answer(look, outcome);

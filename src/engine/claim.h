@@ -20,6 +20,7 @@ typedef enum IdemOutcome
 
 typedef struct IdemStart
 {
+	IdemFamily *family;
 	text	   *key;
 	text	   *scope;
 	text	   *fingerprint;	/* NULL: none */
@@ -30,6 +31,8 @@ typedef struct IdemStart
 	int64		wait_us;
 	bool		takeover;
 	bool		unique_fingerprint;
+	pg_uuid_t	job_id;			/* of a job: that of the new claim */
+	bool		reopens_final;	/* a final record is claimed anew */
 	bool		only_if_absent; /* any live record is in progress to this call */
 	bool		is_complete;	/* the record is final at once, with this
 								 * value */
@@ -42,6 +45,7 @@ typedef struct IdemVerdict
 	IdemOutcome outcome;
 	int64		fence;			/* of started and abandoned */
 	int32		attempt;
+	pg_uuid_t	job_id;			/* of started and in progress, of a job */
 	text	   *recovery_point;
 	struct varlena *checkpoint;
 	IdemResponse response;		/* of replay and failed */

@@ -17,8 +17,8 @@
 #include "engine/expiry.h"
 #include "engine/spi.h"
 #include "pg/clock.h"
+#include "store/idempotency.h"
 #include "store/ratelimits.h"
-#include "store/records.h"
 #include "store/slots_am.h"
 
 typedef struct ExpirySource
@@ -29,7 +29,7 @@ typedef struct ExpirySource
 } ExpirySource;
 
 static const ExpirySource sources[] = {
-	{"idempotency_records", idem_store_records_expire_sql, NULL},
+	{"idempotency_records", idem_store_idempotency_expire_sql, NULL},
 	{"rate_limit_state", NULL, &idem_store_ratelimits_state},
 	{"cooldowns", NULL, &idem_store_ratelimits_cooldowns},
 };

@@ -25,14 +25,14 @@ idem_standing_describe(const IdemTable *table, TimestampTz now,
 	memset(standing, 0, sizeof(IdemStanding));
 	if (has_base)
 	{
-		idem_store_records_read(table->base.slot, &standing->record);
+		idem_store_records_read(table, table->base.slot, &standing->record);
 		standing->is_live = idem_store_records_is_live(&standing->record, now);
 	}
 	if (standing->is_live)
 		standing->kind = describe_live(table, now, standing);
 	else if (idem_store_versions_has_pending(table))
 	{
-		idem_store_records_read(table->pending.slot, &standing->record);
+		idem_store_records_read(table, table->pending.slot, &standing->record);
 		standing->is_live = idem_store_records_is_live(&standing->record, now);
 		standing->kind = open_by(standing, table->pending.open_xid);
 	}

@@ -15,6 +15,7 @@
 #include "engine/value.h"
 #include "engine/wait.h"
 #include "pg/clock.h"
+#include "store/idempotency.h"
 
 static bool try_set(const IdemStart *request, TransactionId *blocker);
 static bool replace_base(IdemTable *table, const IdemStart *request,
@@ -34,7 +35,7 @@ idem_value_set(const IdemStart *request)
 		if (TransactionIdIsValid(blocker))
 			XactLockTableWait(blocker, NULL, NULL, XLTW_None);
 	}
-	idem_wait_wake(request->key, request->scope);
+	idem_wait_wake(request->family, request->key, request->scope);
 }
 
 /* false when the row moved on, or the blocker is in the way */
@@ -46,7 +47,7 @@ try_set(const IdemStart *request, TransactionId *blocker)
 	bool		is_done = false;
 
 	*blocker = InvalidTransactionId;
-	idem_store_records_open(&table, RowExclusiveLock);
+	idem_store_records_open(&table, request->family, RowExclusiveLock);
 	idem_store_versions_probe(&table, &key);
 	if (idem_store_versions_has_base(&table))
 		is_done = replace_base(&table, request, blocker);
@@ -66,7 +67,7 @@ replace_base(IdemTable *table, const IdemStart *request, TransactionId *blocker)
 
 	if (idem_store_tuple_lock(table, blocker) != IDEM_LOCKED)
 		return false;
-	idem_store_records_read(table->base.slot, &record);
+	idem_store_records_read(table, table->base.slot, &record);
 	idem_claim_begin_record(&record, request, idem_clock_now());
 	return idem_store_records_update(table, &record);
 }
@@ -83,7 +84,7 @@ insert_value(IdemTable *table, const IdemStart *request)
 bool
 idem_value_forget(text *key, text *scope)
 {
-	IdemTarget	target = {.key = key, .scope = scope};
+	IdemTarget	target = {.family = &idem_store_idempotency, .key = key, .scope = scope};
 
 	return idem_change_record(&target, decide_forget, NULL) != IDEM_NOTHING;
 }
@@ -109,7 +110,7 @@ idem_value_forget_scope(text *scope)
 	bool		isnull;
 
 	SPI_connect();
-	idem_spi_execute(idem_store_records_forget_scope_sql, lengthof(types), types,
+	idem_spi_execute(idem_store_idempotency_forget_scope_sql, lengthof(types), types,
 					 values, NULL, SPI_OK_SELECT);
 	result = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
 										 SPI_tuptable->tupdesc, 1, &isnull));

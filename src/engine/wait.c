@@ -17,6 +17,7 @@
 #include "access/subtrans.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
@@ -45,6 +46,8 @@
 static uint64 *to_wake;
 static bool has_to_wake;
 
+static void set_record_tag(LOCKTAG *tag, const IdemFamily *family, const text *key,
+						   const text *scope);
 static void on_transaction_end(XactEvent event, void *arg);
 static void wake_marked(void);
 static void mark(VirtualTransactionId holder);
@@ -67,13 +70,24 @@ words_in_bitmap(void)
 }
 
 void
-idem_wait_begin(IdemWaiter *waiter, const text *key, const text *scope,
-				int64 timeout_us)
+idem_wait_begin(IdemWaiter *waiter, const IdemFamily *family, const text *key,
+				const text *scope, int64 timeout_us)
 {
+	waiter->family = family;
 	waiter->key = key;
 	waiter->scope = scope;
 	waiter->is_registered = false;
 	waiter->deadline_us = idem_clock_monotonic_us() + timeout_us;
+}
+
+/* two records with one hash only wake each other for nothing */
+static void
+set_record_tag(LOCKTAG *tag, const IdemFamily *family, const text *key, const text *scope)
+{
+	const char *name = family->table.name;
+	uint64		hash = hash_bytes_extended((const unsigned char *) name, strlen(name), 0);
+
+	idem_userlock_set_tag(tag, IDEM_LOCK_WAITER, hash, key, scope);
 }
 
 bool
@@ -85,9 +99,10 @@ idem_wait_sleep(IdemWaiter *waiter, TransactionId blocker, bool is_locker,
 	CHECK_FOR_INTERRUPTS();
 	if (left_us <= 0)
 		return false;
+	left_us = Min(left_us, at_most_us);
 	if (!waiter->is_registered)
 	{
-		idem_userlock_set_tag(&waiter->tag, IDEM_LOCK_WAITER, 0, waiter->key, waiter->scope);
+		set_record_tag(&waiter->tag, waiter->family, waiter->key, waiter->scope);
 		(void) LockAcquire(&waiter->tag, ShareLock, false, false);
 		waiter->is_registered = true;
 		return true;
@@ -97,7 +112,7 @@ idem_wait_sleep(IdemWaiter *waiter, TransactionId blocker, bool is_locker,
 	else if (TransactionIdIsValid(blocker))
 		sleep_on_transaction(blocker, is_locker ? Min(left_us, LOCKER_SLEEP_US) : left_us);
 	else
-		sleep_on_latch(Min(left_us, Min(at_most_us, MAX_SLEEP_US)));
+		sleep_on_latch(Min(left_us, MAX_SLEEP_US));
 	return true;
 }
 
@@ -189,14 +204,14 @@ to_milliseconds(int64 us)
 }
 
 void
-idem_wait_wake(const text *key, const text *scope)
+idem_wait_wake(const IdemFamily *family, const text *key, const text *scope)
 {
 	LOCKTAG		tag;
 	VirtualTransactionId *holders;
 	int			n;
 	int			i;
 
-	idem_userlock_set_tag(&tag, IDEM_LOCK_WAITER, 0, key, scope);
+	set_record_tag(&tag, family, key, scope);
 	holders = GetLockConflicts(&tag, ExclusiveLock, &n);
 	for (i = 0; i < n; i++)
 		mark(holders[i]);

@@ -7,8 +7,11 @@
 
 #include "storage/lock.h"
 
+#include "store/records.h"
+
 typedef struct IdemWaiter
 {
+	const IdemFamily *family;
 	const text *key;
 	const text *scope;
 	LOCKTAG		tag;			/* once it is registered */
@@ -18,13 +21,17 @@ typedef struct IdemWaiter
 
 extern void idem_wait_init(void);
 
-/* A waiter for the record key, scope that gives up after timeout_us. */
-extern void idem_wait_begin(IdemWaiter *waiter, const text *key,
-							const text *scope, int64 timeout_us);
+/*
+ * A waiter for the record key, scope that gives up after timeout_us.  The
+ * scope is NULL in a family without scopes.
+ */
+extern void idem_wait_begin(IdemWaiter *waiter, const IdemFamily *family,
+							const text *key, const text *scope,
+							int64 timeout_us);
 
 /*
- * Sleep until the record may have changed: the open transaction blocker has
- * ended or, when there is none, somebody has woken us or at_most_us passed.
+ * Sleep until the record may have changed, at most at_most_us: the open
+ * transaction blocker has ended or, when there is none, somebody has woken us.
  * A blocker that only locks the row is not waited for to its end, since others
  * may finish the record under its lock.  False when the time is up.  The first
  * call only registers, and the caller must look again.  No relation may be
@@ -38,7 +45,8 @@ extern void idem_wait_end(IdemWaiter *waiter);
  * Have everybody who waits for this record woken when the transaction commits.
  * To be called right after the change, never before it.
  */
-extern void idem_wait_wake(const text *key, const text *scope);
+extern void idem_wait_wake(const IdemFamily *family, const text *key,
+						   const text *scope);
 
 /* A short exclusive lock on a fingerprint of a scope, among insertions of it. */
 extern void idem_wait_lock_fingerprint(const text *fingerprint, const text *scope);

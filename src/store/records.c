@@ -1,110 +1,21 @@
 /*
  * records.c
- *		The table idempotency_records: its columns, its indexes, and how a row
- *		becomes an IdemRecord and back.
- *
- * What decisions are made on (fingerprint, owner) is stored MAIN and bounded,
- * so that it stands in the row itself: a toasted value of a row that is not
- * committed yet could not be read.
+ *		Records, whichever table they lie in.
  */
 #include "postgres.h"
 
 #include "access/detoast.h"
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_collation.h"
-#include "catalog/pg_index.h"
-#include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "store/records.h"
 
-enum
-{
-	COL_KEY,
-	COL_SCOPE,
-	COL_FINGERPRINT,
-	COL_STATUS,
-	COL_FENCE,
-	COL_ATTEMPT,
-	COL_OWNER,
-	COL_LEASE_EXPIRES_AT,
-	COL_EXPIRES_AT,
-	COL_CREATED_AT,
-	COL_COMPLETED_AT,
-	COL_RESPONSE_STATUS,
-	COL_RESPONSE_HEADERS,
-	COL_RESPONSE_BODY,
-	COL_ERROR,
-	COL_CONTEXT,
-	COL_RECOVERY_POINT,
-	COL_CHECKPOINT
-};
-
-static const IdemColumn record_columns[IDEM_RECORD_COLUMNS] = {
-	[COL_KEY] = {"key", TEXTOID},
-	[COL_SCOPE] = {"scope", TEXTOID},
-	[COL_FINGERPRINT] = {"fingerprint", TEXTOID},
-	[COL_STATUS] = {"status", TEXTOID},
-	[COL_FENCE] = {"fence", INT8OID},
-	[COL_ATTEMPT] = {"attempt", INT4OID},
-	[COL_OWNER] = {"owner", TEXTOID},
-	[COL_LEASE_EXPIRES_AT] = {"lease_expires_at", TIMESTAMPTZOID},
-	[COL_EXPIRES_AT] = {"expires_at", TIMESTAMPTZOID},
-	[COL_CREATED_AT] = {"created_at", TIMESTAMPTZOID},
-	[COL_COMPLETED_AT] = {"completed_at", TIMESTAMPTZOID},
-	[COL_RESPONSE_STATUS] = {"response_status", INT4OID},
-	[COL_RESPONSE_HEADERS] = {"response_headers", JSONOID},
-	[COL_RESPONSE_BODY] = {"response_body", BYTEAOID},
-	[COL_ERROR] = {"error", JSONOID},
-	[COL_CONTEXT] = {"context", JSONOID},
-	[COL_RECOVERY_POINT] = {"recovery_point", TEXTOID},
-	[COL_CHECKPOINT] = {"checkpoint", JSONOID},
-};
-
-static const char *const status_names[] = {
-	[IDEM_PROCESSING] = "processing",
-	[IDEM_COMPLETE] = "complete",
-	[IDEM_FAILED] = "failed",
-};
-
-static IdemTableInfo records_table = {
-	.name = "idempotency_records",
-	.nkeys = 2,
-	.ncolumns = IDEM_RECORD_COLUMNS,
-	.columns = record_columns,
-};
-
-/* a search by fingerprint */
-typedef struct Search
-{
-	const text *key;			/* preferred, or the one that is no rival */
-	TimestampTz now;
-	bool		is_found;
-	TimestampTz newest;
-} Search;
-
-static IdemStatus read_status(Datum value);
-static struct varlena *read_varlena(const TupleTableSlot *slot, int column);
-static TimestampTz read_instant(const TupleTableSlot *slot, int column);
-static void put_varlena(Datum *values, bool *isnull, int column,
-						const struct varlena *value);
-static void put_instant(Datum *values, bool *isnull, int column,
-						TimestampTz value);
-static Oid	fingerprint_index(IdemTable *table);
-static Oid	find_fingerprint_index(Relation rel);
-static bool is_fingerprint_index(Oid oid);
-static IdemVisit take_newest(TupleTableSlot *slot, void *arg);
-static IdemVisit take_rival(TupleTableSlot *slot, void *arg);
+static const IdemFamily *family_of(const IdemTable *table);
 
 void
-idem_store_records_open(IdemTable *table, LOCKMODE lockmode)
+idem_store_records_open(IdemTable *table, IdemFamily *family, LOCKMODE lockmode)
 {
-	idem_store_table_open(table, &records_table, lockmode);
+	idem_store_table_open(table, &family->table, lockmode);
 }
 
 IdemKey
@@ -112,70 +23,41 @@ idem_store_records_key(const text *key, const text *scope)
 {
 	IdemKey		result;
 
-	result.column[COL_KEY] = PointerGetDatum(key);
-	result.column[COL_SCOPE] = PointerGetDatum(scope);
+	result.column[0] = PointerGetDatum(key);
+	result.column[1] = PointerGetDatum(scope);
 	return result;
 }
 
 void
-idem_store_records_read(TupleTableSlot *slot, IdemRecord *record)
+idem_store_records_read(const IdemTable *table, TupleTableSlot *slot, IdemRecord *record)
 {
-	const Datum *values;
-
-	slot_getallattrs(slot);
-	values = slot->tts_values;
-
-	record->key = read_varlena(slot, COL_KEY);
-	record->scope = read_varlena(slot, COL_SCOPE);
-	record->fingerprint = read_varlena(slot, COL_FINGERPRINT);
-	record->status = read_status(values[COL_STATUS]);
-	record->fence = DatumGetInt64(values[COL_FENCE]);
-	record->attempt = DatumGetInt32(values[COL_ATTEMPT]);
-	record->owner = read_varlena(slot, COL_OWNER);
-	record->lease_expires_at = read_instant(slot, COL_LEASE_EXPIRES_AT);
-	record->expires_at = read_instant(slot, COL_EXPIRES_AT);
-	record->created_at = read_instant(slot, COL_CREATED_AT);
-	record->completed_at = read_instant(slot, COL_COMPLETED_AT);
-	record->response.has_status = !slot->tts_isnull[COL_RESPONSE_STATUS];
-	record->response.status = DatumGetInt32(values[COL_RESPONSE_STATUS]);
-	record->response.headers = read_varlena(slot, COL_RESPONSE_HEADERS);
-	record->response.body = read_varlena(slot, COL_RESPONSE_BODY);
-	record->error = read_varlena(slot, COL_ERROR);
-	record->context = read_varlena(slot, COL_CONTEXT);
-	record->recovery_point = read_varlena(slot, COL_RECOVERY_POINT);
-	record->checkpoint = read_varlena(slot, COL_CHECKPOINT);
+	family_of(table)->read(slot, record);
 }
 
-static IdemStatus
-read_status(Datum value)
+static const IdemFamily *
+family_of(const IdemTable *table)
 {
-	text	   *name = DatumGetTextPP(value);
-	int			i;
-
-	for (i = 0; i < lengthof(status_names); i++)
-	{
-		if (strlen(status_names[i]) == VARSIZE_ANY_EXHDR(name) &&
-			memcmp(status_names[i], VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) == 0)
-			return i;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("unknown status \"%s\" in table \"%s\"",
-					text_to_cstring(name), records_table.name)));
+	return (const IdemFamily *) table->info;
 }
 
-static struct varlena *
-read_varlena(const TupleTableSlot *slot, int column)
+bool
+idem_store_records_insert(IdemTable *table, const IdemRecord *record)
 {
-	return slot->tts_isnull[column] ? NULL :
-		(struct varlena *) DatumGetPointer(slot->tts_values[column]);
+	Datum		values[IDEM_MAX_COLUMNS];
+	bool		isnull[IDEM_MAX_COLUMNS];
+
+	family_of(table)->columns(record, values, isnull);
+	return idem_store_tuple_insert(table, values, isnull);
 }
 
-static TimestampTz
-read_instant(const TupleTableSlot *slot, int column)
+bool
+idem_store_records_update(IdemTable *table, const IdemRecord *record)
 {
-	return slot->tts_isnull[column] ? IDEM_NO_INSTANT :
-		DatumGetTimestampTz(slot->tts_values[column]);
+	Datum		values[IDEM_MAX_COLUMNS];
+	bool		isnull[IDEM_MAX_COLUMNS];
+
+	family_of(table)->columns(record, values, isnull);
+	return idem_store_tuple_update(table, values, isnull);
 }
 
 void
@@ -207,199 +89,6 @@ idem_store_records_copy(struct varlena *value)
 	return copy;
 }
 
-void
-idem_store_records_columns(const IdemRecord *record, Datum *values, bool *isnull)
-{
-	memset(isnull, 0, IDEM_RECORD_COLUMNS * sizeof(bool));
-	put_varlena(values, isnull, COL_KEY, record->key);
-	put_varlena(values, isnull, COL_SCOPE, record->scope);
-	put_varlena(values, isnull, COL_FINGERPRINT, record->fingerprint);
-	values[COL_STATUS] = CStringGetTextDatum(status_names[record->status]);
-	values[COL_FENCE] = Int64GetDatum(record->fence);
-	values[COL_ATTEMPT] = Int32GetDatum(record->attempt);
-	put_varlena(values, isnull, COL_OWNER, record->owner);
-	put_instant(values, isnull, COL_LEASE_EXPIRES_AT, record->lease_expires_at);
-	put_instant(values, isnull, COL_EXPIRES_AT, record->expires_at);
-	put_instant(values, isnull, COL_CREATED_AT, record->created_at);
-	put_instant(values, isnull, COL_COMPLETED_AT, record->completed_at);
-	values[COL_RESPONSE_STATUS] = Int32GetDatum(record->response.status);
-	isnull[COL_RESPONSE_STATUS] = !record->response.has_status;
-	put_varlena(values, isnull, COL_RESPONSE_HEADERS, record->response.headers);
-	put_varlena(values, isnull, COL_RESPONSE_BODY, record->response.body);
-	put_varlena(values, isnull, COL_ERROR, record->error);
-	put_varlena(values, isnull, COL_CONTEXT, record->context);
-	put_varlena(values, isnull, COL_RECOVERY_POINT, record->recovery_point);
-	put_varlena(values, isnull, COL_CHECKPOINT, record->checkpoint);
-}
-
-void
-idem_store_records_types(Oid *types)
-{
-	int			i;
-
-	for (i = 0; i < IDEM_RECORD_COLUMNS; i++)
-		types[i] = record_columns[i].type;
-}
-
-static void
-put_varlena(Datum *values, bool *isnull, int column, const struct varlena *value)
-{
-	values[column] = PointerGetDatum(value);
-	isnull[column] = value == NULL;
-}
-
-static void
-put_instant(Datum *values, bool *isnull, int column, TimestampTz value)
-{
-	values[column] = TimestampTzGetDatum(value);
-	isnull[column] = value == IDEM_NO_INSTANT;
-}
-
-bool
-idem_store_records_insert(IdemTable *table, const IdemRecord *record)
-{
-	Datum		values[IDEM_RECORD_COLUMNS];
-	bool		isnull[IDEM_RECORD_COLUMNS];
-
-	idem_store_records_columns(record, values, isnull);
-	return idem_store_tuple_insert(table, values, isnull);
-}
-
-bool
-idem_store_records_update(IdemTable *table, const IdemRecord *record)
-{
-	Datum		values[IDEM_RECORD_COLUMNS];
-	bool		isnull[IDEM_RECORD_COLUMNS];
-
-	idem_store_records_columns(record, values, isnull);
-	return idem_store_tuple_update(table, values, isnull);
-}
-
-bool
-idem_store_records_find_fingerprint(IdemTable *table, const text *fingerprint,
-									const text *scope, const text *preferred_key,
-									TimestampTz now, Snapshot snapshot,
-									IdemRecord *record)
-{
-	Datum		keys[] = {PointerGetDatum(scope), PointerGetDatum(fingerprint)};
-	Search		search = {.key = preferred_key, .now = now};
-
-	if (!idem_store_versions_match(table, fingerprint_index(table),
-								   lengthof(keys), keys, snapshot,
-								   take_newest, &search))
-		return false;
-	idem_store_records_read(table->match.slot, record);
-	return true;
-}
-
-bool
-idem_store_records_find_rival(IdemTable *table, const text *key,
-							  const text *fingerprint, const text *scope,
-							  TimestampTz now, text **rival_key,
-							  TransactionId *open_xid)
-{
-	Datum		keys[] = {PointerGetDatum(scope), PointerGetDatum(fingerprint)};
-	Search		search = {.key = key, .now = now};
-	IdemRecord	rival;
-
-	if (!idem_store_versions_match_any(table, fingerprint_index(table),
-									   lengthof(keys), keys, take_rival, &search))
-		return false;
-	idem_store_records_read(table->match.slot, &rival);
-	*rival_key = idem_store_records_copy(rival.key);
-	*open_xid = table->match.open_xid;
-	return true;
-}
-
-/* remembered with the table's OID, and forgotten with it */
-static Oid
-fingerprint_index(IdemTable *table)
-{
-	IdemTableInfo *info = table->info;
-	Oid			index = info->other_index;
-
-	if (!OidIsValid(index))
-	{
-		index = find_fingerprint_index(table->rel);
-		/* not when an invalidation came in the middle of the search */
-		if (OidIsValid(info->oid))
-			info->other_index = index;
-	}
-	return index;
-}
-
-/* found by its columns, since REINDEX CONCURRENTLY gives it another OID */
-static Oid
-find_fingerprint_index(Relation rel)
-{
-	List	   *indexes = RelationGetIndexList(rel);
-	ListCell   *cell;
-	Oid			result = InvalidOid;
-
-	foreach(cell, indexes)
-	{
-		if (is_fingerprint_index(lfirst_oid(cell)))
-			result = lfirst_oid(cell);
-	}
-	list_free(indexes);
-	if (!OidIsValid(result))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" has no index on (scope, fingerprint)",
-						records_table.name),
-				 errhint("Run CREATE INDEX ON idemstore.idempotency_records (scope, fingerprint).")));
-	return result;
-}
-
-static bool
-is_fingerprint_index(Oid oid)
-{
-	Relation	index = index_open(oid, AccessShareLock);
-	const FormData_pg_index *form = index->rd_index;
-	bool		result;
-
-	result = index->rd_rel->relam == BTREE_AM_OID && form->indisvalid &&
-		form->indnkeyatts == 2 &&
-		form->indkey.values[0] == COL_SCOPE + 1 &&
-		form->indkey.values[1] == COL_FINGERPRINT + 1 &&
-		index->rd_indcollation[0] == C_COLLATION_OID &&
-		index->rd_indcollation[1] == C_COLLATION_OID &&
-		heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
-	index_close(index, AccessShareLock);
-	return result;
-}
-
-static IdemVisit
-take_newest(TupleTableSlot *slot, void *arg)
-{
-	Search	   *search = arg;
-	IdemRecord	record;
-
-	idem_store_records_read(slot, &record);
-	if (!idem_store_records_is_live(&record, search->now))
-		return IDEM_VISIT_NEXT;
-	if (idem_store_records_equal(record.key, search->key))
-		return IDEM_VISIT_STOP;
-	if (search->is_found && record.created_at <= search->newest)
-		return IDEM_VISIT_NEXT;
-	search->is_found = true;
-	search->newest = record.created_at;
-	return IDEM_VISIT_KEEP;
-}
-
-static IdemVisit
-take_rival(TupleTableSlot *slot, void *arg)
-{
-	const Search *search = arg;
-	IdemRecord	record;
-
-	idem_store_records_read(slot, &record);
-	if (!idem_store_records_is_live(&record, search->now) ||
-		idem_store_records_equal(record.key, search->key))
-		return IDEM_VISIT_NEXT;
-	return IDEM_VISIT_STOP;
-}
-
 bool
 idem_store_records_is_live(const IdemRecord *record, TimestampTz now)
 {
@@ -413,4 +102,61 @@ idem_store_records_equal(const struct varlena *a, const struct varlena *b)
 		return a == b;
 	return DatumGetBool(DirectFunctionCall2(byteaeq, PointerGetDatum(a),
 											PointerGetDatum(b)));
+}
+
+int
+idem_store_records_compare(const text *a, const text *b)
+{
+	int			a_size = VARSIZE_ANY_EXHDR(a);
+	int			b_size = VARSIZE_ANY_EXHDR(b);
+	int			order = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(a_size, b_size));
+
+	return order != 0 ? order : a_size - b_size;
+}
+
+/* names in the order of IdemStatus */
+IdemStatus
+idem_store_records_get_status(Datum value, const char *const *names)
+{
+	text	   *name = DatumGetTextPP(value);
+	int			i;
+
+	for (i = 0; i <= IDEM_FAILED; i++)
+	{
+		if (strlen(names[i]) == VARSIZE_ANY_EXHDR(name) &&
+			memcmp(names[i], VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) == 0)
+			return i;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("unknown status \"%s\" in a table of idemstore",
+					text_to_cstring(name))));
+}
+
+struct varlena *
+idem_store_records_get_varlena(const TupleTableSlot *slot, int column)
+{
+	return slot->tts_isnull[column] ? NULL :
+		(struct varlena *) DatumGetPointer(slot->tts_values[column]);
+}
+
+TimestampTz
+idem_store_records_get_instant(const TupleTableSlot *slot, int column)
+{
+	return slot->tts_isnull[column] ? IDEM_NO_INSTANT :
+		DatumGetTimestampTz(slot->tts_values[column]);
+}
+
+void
+idem_store_records_put_varlena(Datum *values, bool *isnull, int column, const struct varlena *value)
+{
+	values[column] = PointerGetDatum(value);
+	isnull[column] = value == NULL;
+}
+
+void
+idem_store_records_put_instant(Datum *values, bool *isnull, int column, TimestampTz value)
+{
+	values[column] = TimestampTzGetDatum(value);
+	isnull[column] = value == IDEM_NO_INSTANT;
 }

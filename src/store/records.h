@@ -1,15 +1,20 @@
 /*
  * records.h
- *		The table idempotency_records as C structs.
+ *		Records, whichever table they lie in.
+ *
+ * The claim engine works on an IdemRecord.  Each family of records has a table
+ * of its own, whose file knows how a row becomes a record and back.
  */
 #ifndef IDEM_STORE_RECORDS_H
 #define IDEM_STORE_RECORDS_H
 
 #include "datatype/timestamp.h"
+#include "utils/uuid.h"
 
 #include "store/tuple.h"
 
-#define IDEM_RECORD_COLUMNS		18
+/* the most columns that a table of records has */
+#define IDEM_MAX_COLUMNS		18
 
 /* the value of an instant column that is NULL */
 #define IDEM_NO_INSTANT			DT_NOBEGIN
@@ -32,7 +37,8 @@ typedef struct IdemResponse
 
 /*
  * A record.  A pointer that is NULL is an SQL NULL.  What was read points into
- * the table's slot until idem_store_records_detach.
+ * the table's slot until idem_store_records_detach.  What a family has no
+ * column for is zero.
  */
 typedef struct IdemRecord
 {
@@ -40,6 +46,7 @@ typedef struct IdemRecord
 	text	   *scope;
 	text	   *fingerprint;
 	IdemStatus	status;
+	pg_uuid_t	job_id;
 	int64		fence;
 	int32		attempt;
 	text	   *owner;
@@ -54,10 +61,27 @@ typedef struct IdemRecord
 	struct varlena *checkpoint;
 } IdemRecord;
 
-extern void idem_store_records_open(IdemTable *table, LOCKMODE lockmode);
+typedef struct IdemFamily
+{
+	IdemTableInfo table;		/* first: what an open table points at leads
+								 * here */
+	void		(*read) (TupleTableSlot *slot, IdemRecord *record);
+	void		(*columns) (const IdemRecord *record, Datum *values, bool *isnull);
+} IdemFamily;
+
+extern void idem_store_records_open(IdemTable *table, IdemFamily *family,
+									LOCKMODE lockmode);
+
+/* a family without scopes ignores the scope */
 extern IdemKey idem_store_records_key(const text *key, const text *scope);
 
-extern void idem_store_records_read(TupleTableSlot *slot, IdemRecord *record);
+/* the record in one of the table's slots */
+extern void idem_store_records_read(const IdemTable *table, TupleTableSlot *slot,
+									IdemRecord *record);
+
+/* as their counterparts in tuple.h */
+extern bool idem_store_records_insert(IdemTable *table, const IdemRecord *record);
+extern bool idem_store_records_update(IdemTable *table, const IdemRecord *record);
 
 /* copy everything, toasted values too, into the current memory context */
 extern void idem_store_records_detach(IdemRecord *record);
@@ -65,59 +89,25 @@ extern void idem_store_records_detach(IdemRecord *record);
 /* a detoasted copy in the current memory context, NULL of NULL */
 extern struct varlena *idem_store_records_copy(struct varlena *value);
 
-/* the record as columns, in the order of the table and of idempotency_record */
-extern void idem_store_records_columns(const IdemRecord *record,
-									   Datum *values, bool *isnull);
-
-extern void idem_store_records_types(Oid *types);
-
-/* as their counterparts in tuple.h */
-extern bool idem_store_records_insert(IdemTable *table, const IdemRecord *record);
-extern bool idem_store_records_update(IdemTable *table, const IdemRecord *record);
-
-/*
- * The newest record of the scope with this fingerprint, live at now, as the
- * snapshot sees it.  A record under preferred_key wins.
- */
-extern bool idem_store_records_find_fingerprint(IdemTable *table,
-												const text *fingerprint,
-												const text *scope,
-												const text *preferred_key,
-												TimestampTz now,
-												Snapshot snapshot,
-												IdemRecord *record);
-
-/*
- * Has another key of the scope a live record with this fingerprint, committed
- * or not?  Sets *rival_key to a copy, and *open_xid when that is not settled
- * yet.  Only certain under the lock that keeps other insertions away.
- */
-extern bool idem_store_records_find_rival(IdemTable *table, const text *key,
-										  const text *fingerprint,
-										  const text *scope, TimestampTz now,
-										  text **rival_key,
-										  TransactionId *open_xid);
-
-/* Remove expired records.  $1: now, $2: the most rows to remove. */
-#define idem_store_records_expire_sql \
-	"DELETE FROM idemstore.idempotency_records WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
-	" SELECT ctid FROM idemstore.idempotency_records" \
-	" WHERE expires_at OPERATOR(pg_catalog.<=) $1" \
-	" AND (lease_expires_at IS NULL OR lease_expires_at OPERATOR(pg_catalog.<=) $1)" \
-	" ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
-
-/* Remove the records of a scope, and count the live ones.  $1: scope, $2: now. */
-#define idem_store_records_forget_scope_sql \
-	"WITH gone AS (" \
-	" DELETE FROM idemstore.idempotency_records WHERE scope OPERATOR(pg_catalog.=) $1" \
-	" RETURNING expires_at OPERATOR(pg_catalog.>) $2 AS was_live)" \
-	" SELECT pg_catalog.count(*) FROM gone WHERE was_live"
-
 /* an expired record is absent for every function */
 extern bool idem_store_records_is_live(const IdemRecord *record, TimestampTz now);
 
 /* both NULL, or the same bytes */
 extern bool idem_store_records_equal(const struct varlena *a,
 									 const struct varlena *b);
+
+/* less than, equal to or greater than 0, by bytes, as COLLATE "C" */
+extern int	idem_store_records_compare(const text *a, const text *b);
+
+/* for the files of the families: columns to fields and back */
+extern IdemStatus idem_store_records_get_status(Datum value, const char *const *names);
+extern struct varlena *idem_store_records_get_varlena(const TupleTableSlot *slot,
+													  int column);
+extern TimestampTz idem_store_records_get_instant(const TupleTableSlot *slot,
+												  int column);
+extern void idem_store_records_put_varlena(Datum *values, bool *isnull, int column,
+										   const struct varlena *value);
+extern void idem_store_records_put_instant(Datum *values, bool *isnull, int column,
+										   TimestampTz value);
 
 #endif							/* IDEM_STORE_RECORDS_H */

@@ -12,7 +12,6 @@
 
 #include "access/relation.h"
 #include "access/xact.h"
-#include "access/xlog.h"
 #include "common/hashfn.h"
 #include "utils/rel.h"
 
@@ -36,13 +35,6 @@ idem_store_slots_open(IdemSlots *slots, IdemTableInfo *info, bool for_writing)
 {
 	slots->lockmode = for_writing ? RowExclusiveLock : AccessShareLock;
 	slots->rel = idem_store_table_open_relation(info, slots->lockmode);
-	if (!RelationIsPermanent(slots->rel) && RecoveryInProgress())
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot access unlogged table \"%s\" during recovery",
-						RelationGetRelationName(slots->rel)),
-				 errhint("ALTER TABLE ... SET LOGGED on the primary makes it readable here.")));
-
 	slots->nbuckets = idem_store_slots_page_nbuckets(slots->rel);
 	if (slots->nbuckets == 0 && for_writing)
 	{

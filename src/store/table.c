@@ -14,6 +14,7 @@
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "access/relation.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
@@ -99,6 +100,12 @@ idem_store_table_open_relation(IdemTableInfo *info, LOCKMODE lockmode)
 		info->is_known = true;
 	}
 	rel = open_by_name(info, lockmode);
+	if (!RelationIsPermanent(rel) && RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot access unlogged table \"%s.%s\" during recovery",
+						IDEM_SCHEMA, info->name),
+				 errhint("ALTER TABLE ... SET LOGGED on the primary makes it readable here.")));
 	check_once(rel, info, lockmode >= RowExclusiveLock);
 	return rel;
 }

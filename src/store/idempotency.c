@@ -1,0 +1,289 @@
+/*
+ * idempotency.c
+ *		The table idempotency_records: its columns, its indexes, and how a row
+ *		becomes an IdemRecord and back.
+ *
+ * What decisions are made on (fingerprint, owner) is stored MAIN and bounded,
+ * so that it stands in the row itself: a toasted value of a row that is not
+ * committed yet could not be read.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "store/idempotency.h"
+
+enum
+{
+	COL_KEY,
+	COL_SCOPE,
+	COL_FINGERPRINT,
+	COL_STATUS,
+	COL_FENCE,
+	COL_ATTEMPT,
+	COL_OWNER,
+	COL_LEASE_EXPIRES_AT,
+	COL_EXPIRES_AT,
+	COL_CREATED_AT,
+	COL_COMPLETED_AT,
+	COL_RESPONSE_STATUS,
+	COL_RESPONSE_HEADERS,
+	COL_RESPONSE_BODY,
+	COL_ERROR,
+	COL_CONTEXT,
+	COL_RECOVERY_POINT,
+	COL_CHECKPOINT
+};
+
+static const IdemColumn record_columns[IDEM_IDEMPOTENCY_COLUMNS] = {
+	[COL_KEY] = {"key", TEXTOID},
+	[COL_SCOPE] = {"scope", TEXTOID},
+	[COL_FINGERPRINT] = {"fingerprint", TEXTOID},
+	[COL_STATUS] = {"status", TEXTOID},
+	[COL_FENCE] = {"fence", INT8OID},
+	[COL_ATTEMPT] = {"attempt", INT4OID},
+	[COL_OWNER] = {"owner", TEXTOID},
+	[COL_LEASE_EXPIRES_AT] = {"lease_expires_at", TIMESTAMPTZOID},
+	[COL_EXPIRES_AT] = {"expires_at", TIMESTAMPTZOID},
+	[COL_CREATED_AT] = {"created_at", TIMESTAMPTZOID},
+	[COL_COMPLETED_AT] = {"completed_at", TIMESTAMPTZOID},
+	[COL_RESPONSE_STATUS] = {"response_status", INT4OID},
+	[COL_RESPONSE_HEADERS] = {"response_headers", JSONOID},
+	[COL_RESPONSE_BODY] = {"response_body", BYTEAOID},
+	[COL_ERROR] = {"error", JSONOID},
+	[COL_CONTEXT] = {"context", JSONOID},
+	[COL_RECOVERY_POINT] = {"recovery_point", TEXTOID},
+	[COL_CHECKPOINT] = {"checkpoint", JSONOID},
+};
+
+static const char *const status_names[] = {
+	[IDEM_PROCESSING] = "processing",
+	[IDEM_COMPLETE] = "complete",
+	[IDEM_FAILED] = "failed",
+};
+
+static void read_record(TupleTableSlot *slot, IdemRecord *record);
+
+IdemFamily	idem_store_idempotency = {
+	.table = {
+		.kind = IDEM_TABLE_RECORDS,
+		.name = "idempotency_records",
+		.nkeys = 2,
+		.ncolumns = IDEM_IDEMPOTENCY_COLUMNS,
+		.columns = record_columns,
+	},
+	.read = read_record,
+	.columns = idem_store_idempotency_columns,
+};
+
+/* a search by fingerprint */
+typedef struct Search
+{
+	const text *key;			/* preferred, or the one that is no rival */
+	TimestampTz now;
+	bool		is_found;
+	TimestampTz newest;
+} Search;
+
+static Oid	fingerprint_index(IdemTable *table);
+static Oid	find_fingerprint_index(Relation rel);
+static bool is_fingerprint_index(Oid oid);
+static IdemVisit take_newest(TupleTableSlot *slot, void *arg);
+static IdemVisit take_rival(TupleTableSlot *slot, void *arg);
+
+static void
+read_record(TupleTableSlot *slot, IdemRecord *record)
+{
+	const Datum *values;
+
+	slot_getallattrs(slot);
+	values = slot->tts_values;
+	memset(record, 0, sizeof(IdemRecord));
+	record->key = idem_store_records_get_varlena(slot, COL_KEY);
+	record->scope = idem_store_records_get_varlena(slot, COL_SCOPE);
+	record->fingerprint = idem_store_records_get_varlena(slot, COL_FINGERPRINT);
+	record->status = idem_store_records_get_status(values[COL_STATUS], status_names);
+	record->fence = DatumGetInt64(values[COL_FENCE]);
+	record->attempt = DatumGetInt32(values[COL_ATTEMPT]);
+	record->owner = idem_store_records_get_varlena(slot, COL_OWNER);
+	record->lease_expires_at = idem_store_records_get_instant(slot, COL_LEASE_EXPIRES_AT);
+	record->expires_at = idem_store_records_get_instant(slot, COL_EXPIRES_AT);
+	record->created_at = idem_store_records_get_instant(slot, COL_CREATED_AT);
+	record->completed_at = idem_store_records_get_instant(slot, COL_COMPLETED_AT);
+	record->response.has_status = !slot->tts_isnull[COL_RESPONSE_STATUS];
+	record->response.status = DatumGetInt32(values[COL_RESPONSE_STATUS]);
+	record->response.headers = idem_store_records_get_varlena(slot, COL_RESPONSE_HEADERS);
+	record->response.body = idem_store_records_get_varlena(slot, COL_RESPONSE_BODY);
+	record->error = idem_store_records_get_varlena(slot, COL_ERROR);
+	record->context = idem_store_records_get_varlena(slot, COL_CONTEXT);
+	record->recovery_point = idem_store_records_get_varlena(slot, COL_RECOVERY_POINT);
+	record->checkpoint = idem_store_records_get_varlena(slot, COL_CHECKPOINT);
+}
+
+void
+idem_store_idempotency_columns(const IdemRecord *record, Datum *values, bool *isnull)
+{
+	memset(isnull, 0, IDEM_IDEMPOTENCY_COLUMNS * sizeof(bool));
+	idem_store_records_put_varlena(values, isnull, COL_KEY, record->key);
+	idem_store_records_put_varlena(values, isnull, COL_SCOPE, record->scope);
+	idem_store_records_put_varlena(values, isnull, COL_FINGERPRINT, record->fingerprint);
+	values[COL_STATUS] = CStringGetTextDatum(status_names[record->status]);
+	values[COL_FENCE] = Int64GetDatum(record->fence);
+	values[COL_ATTEMPT] = Int32GetDatum(record->attempt);
+	idem_store_records_put_varlena(values, isnull, COL_OWNER, record->owner);
+	idem_store_records_put_instant(values, isnull, COL_LEASE_EXPIRES_AT, record->lease_expires_at);
+	idem_store_records_put_instant(values, isnull, COL_EXPIRES_AT, record->expires_at);
+	idem_store_records_put_instant(values, isnull, COL_CREATED_AT, record->created_at);
+	idem_store_records_put_instant(values, isnull, COL_COMPLETED_AT, record->completed_at);
+	values[COL_RESPONSE_STATUS] = Int32GetDatum(record->response.status);
+	isnull[COL_RESPONSE_STATUS] = !record->response.has_status;
+	idem_store_records_put_varlena(values, isnull, COL_RESPONSE_HEADERS, record->response.headers);
+	idem_store_records_put_varlena(values, isnull, COL_RESPONSE_BODY, record->response.body);
+	idem_store_records_put_varlena(values, isnull, COL_ERROR, record->error);
+	idem_store_records_put_varlena(values, isnull, COL_CONTEXT, record->context);
+	idem_store_records_put_varlena(values, isnull, COL_RECOVERY_POINT, record->recovery_point);
+	idem_store_records_put_varlena(values, isnull, COL_CHECKPOINT, record->checkpoint);
+}
+
+void
+idem_store_idempotency_types(Oid *types)
+{
+	int			i;
+
+	for (i = 0; i < IDEM_IDEMPOTENCY_COLUMNS; i++)
+		types[i] = record_columns[i].type;
+}
+
+bool
+idem_store_idempotency_find_fingerprint(IdemTable *table, const text *fingerprint,
+										const text *scope, const text *preferred_key,
+										TimestampTz now, Snapshot snapshot,
+										IdemRecord *record)
+{
+	Datum		keys[] = {PointerGetDatum(scope), PointerGetDatum(fingerprint)};
+	Search		search = {.key = preferred_key, .now = now};
+
+	if (!idem_store_versions_match(table, fingerprint_index(table),
+								   lengthof(keys), keys, snapshot,
+								   take_newest, &search))
+		return false;
+	idem_store_records_read(table, table->match.slot, record);
+	return true;
+}
+
+bool
+idem_store_idempotency_find_rival(IdemTable *table, const text *key,
+								  const text *fingerprint, const text *scope,
+								  TimestampTz now, text **rival_key,
+								  TransactionId *open_xid)
+{
+	Datum		keys[] = {PointerGetDatum(scope), PointerGetDatum(fingerprint)};
+	Search		search = {.key = key, .now = now};
+	IdemRecord	rival;
+
+	if (!idem_store_versions_match_any(table, fingerprint_index(table),
+									   lengthof(keys), keys, take_rival, &search))
+		return false;
+	idem_store_records_read(table, table->match.slot, &rival);
+	*rival_key = idem_store_records_copy(rival.key);
+	*open_xid = table->match.open_xid;
+	return true;
+}
+
+/* remembered with the table's OID, and forgotten with it */
+static Oid
+fingerprint_index(IdemTable *table)
+{
+	IdemTableInfo *info = table->info;
+	Oid			index = info->other_index;
+
+	if (!OidIsValid(index))
+	{
+		index = find_fingerprint_index(table->rel);
+		/* not when an invalidation came in the middle of the search */
+		if (OidIsValid(info->oid))
+			info->other_index = index;
+	}
+	return index;
+}
+
+/* found by its columns, since REINDEX CONCURRENTLY gives it another OID */
+static Oid
+find_fingerprint_index(Relation rel)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *cell;
+	Oid			result = InvalidOid;
+
+	foreach(cell, indexes)
+	{
+		if (is_fingerprint_index(lfirst_oid(cell)))
+			result = lfirst_oid(cell);
+	}
+	list_free(indexes);
+	if (!OidIsValid(result))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" has no index on (scope, fingerprint)",
+						idem_store_idempotency.table.name),
+				 errhint("Run CREATE INDEX ON idemstore.idempotency_records (scope, fingerprint).")));
+	return result;
+}
+
+static bool
+is_fingerprint_index(Oid oid)
+{
+	Relation	index = index_open(oid, AccessShareLock);
+	const FormData_pg_index *form = index->rd_index;
+	bool		result;
+
+	result = index->rd_rel->relam == BTREE_AM_OID && form->indisvalid &&
+		form->indnkeyatts == 2 &&
+		form->indkey.values[0] == COL_SCOPE + 1 &&
+		form->indkey.values[1] == COL_FINGERPRINT + 1 &&
+		index->rd_indcollation[0] == C_COLLATION_OID &&
+		index->rd_indcollation[1] == C_COLLATION_OID &&
+		heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
+	index_close(index, AccessShareLock);
+	return result;
+}
+
+static IdemVisit
+take_newest(TupleTableSlot *slot, void *arg)
+{
+	Search	   *search = arg;
+	IdemRecord	record;
+
+	read_record(slot, &record);
+	if (!idem_store_records_is_live(&record, search->now))
+		return IDEM_VISIT_NEXT;
+	if (idem_store_records_equal(record.key, search->key))
+		return IDEM_VISIT_STOP;
+	if (search->is_found && record.created_at <= search->newest)
+		return IDEM_VISIT_NEXT;
+	search->is_found = true;
+	search->newest = record.created_at;
+	return IDEM_VISIT_KEEP;
+}
+
+static IdemVisit
+take_rival(TupleTableSlot *slot, void *arg)
+{
+	const Search *search = arg;
+	IdemRecord	record;
+
+	read_record(slot, &record);
+	if (!idem_store_records_is_live(&record, search->now) ||
+		idem_store_records_equal(record.key, search->key))
+		return IDEM_VISIT_NEXT;
+	return IDEM_VISIT_STOP;
+}
