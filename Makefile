@@ -19,7 +19,7 @@ PG_CPPFLAGS = -I$(srcdir)/src $(if $(ASSERT),-DUSE_ASSERT_CHECKING)
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
 
 # The install script: later fragments use what earlier ones create.
-SQL_FRAGMENTS = $(addprefix src/sql/,schema.sql idempotency.sql ratelimit.sql expiry.sql privileges.sql)
+SQL_FRAGMENTS = $(addprefix src/sql/,schema.sql idempotency.sql dedupe.sql ratelimit.sql expiry.sql privileges.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
 # Every test in sql/ stands on its own, but setup goes first if it exists.

@@ -16,6 +16,8 @@
  * lease		how long a claim is held; afterwards it may be taken over
  * attempt		which claim of the record this is, from 1
  * waiter		a session that sleeps until a record changes
+ * job			a piece of work in flight: a record that others wait for
+ * hash			the key of a job: what makes two pieces of work the same
  * live			a record is live exactly while now < expires_at; an expired one
  *				is absent for every function
  * final		complete, or failed for good; a final record never changes

@@ -21,6 +21,8 @@
 
 static IdemView look(const IdemAwait *await, IdemRecord *record,
 					 TransactionId *blocker, int64 *lease_us);
+static void follow_pending(const IdemTable *table, TimestampTz now,
+						   IdemStanding *standing);
 static void raise_own(const text *key);
 static void raise_timeout(const text *key);
 
@@ -78,6 +80,8 @@ look(const IdemAwait *await, IdemRecord *record, TransactionId *blocker,
 	idem_store_versions_find(&table, &key);
 	now = idem_clock_now();
 	idem_standing_describe(&table, now, &standing);
+	if (await->ends_with_lease && idem_store_versions_has_pending(&table))
+		follow_pending(&table, now, &standing);
 	*record = standing.record;
 	if (standing.kind == IDEM_FINAL)
 		idem_store_records_detach(record);
@@ -96,6 +100,20 @@ look(const IdemAwait *await, IdemRecord *record, TransactionId *blocker,
 			return IDEM_VIEW_LAPSED;
 	}
 	return standing.is_own ? IDEM_VIEW_OWN : IDEM_VIEW_PENDING;
+}
+
+/*
+ * Who joins a claim that is about to replace another, lapsed or final, waits
+ * for the new one.
+ */
+static void
+follow_pending(const IdemTable *table, TimestampTz now, IdemStanding *standing)
+{
+	idem_store_records_read(table, table->pending.slot, &standing->record);
+	standing->kind = IDEM_OPEN;
+	standing->is_live = idem_store_records_is_live(&standing->record, now);
+	standing->is_own = false;
+	standing->blocker = table->pending.open_xid;
 }
 
 static void

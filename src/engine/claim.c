@@ -27,10 +27,15 @@
 /* what a caller is told to wait when only an open transaction is in the way */
 #define OPEN_TRANSACTION_RETRY_US	USECS_PER_SEC
 
+/* how often and how long to wait for who has locked a row and not written it */
+#define MAX_WRITER_WAITS	200
+#define WRITER_WAIT_US		100
+
 /* what remains to be done after a decision */
 typedef enum Step
 {
 	ANSWER,
+	LOOK_AGAIN,
 	INSERT,
 	RECLAIM,
 	TAKE_OVER
@@ -44,6 +49,7 @@ typedef struct Look
 	TimestampTz now;
 	IdemRecord	record;			/* what stands there, then what is written */
 	IdemVerdict *verdict;
+	int			nwaits;			/* for who may be about to write */
 } Look;
 
 static void start_once(const IdemStart *request, IdemVerdict *verdict);
@@ -55,6 +61,7 @@ static bool claim(Look *look, Step step);
 static bool claim_unique(Look *look, Step step);
 static bool has_rival(Look *look);
 static bool claim_base(Look *look, Step step);
+static bool may_be_written_soon(Look *look);
 static bool insert_claim(Look *look);
 static void begin_next_attempt(IdemRecord *record, const IdemStart *request,
 							   TimestampTz now);
@@ -104,8 +111,8 @@ try_start(Look *look)
 	idem_store_versions_probe(&look->table, &key);
 	look->now = idem_clock_now();
 	step = decide(look);
-	if (step == ANSWER)
-		return true;
+	if (step == ANSWER || step == LOOK_AGAIN)
+		return step == ANSWER;
 	/* a takeover that keeps its record's fingerprint adds no second one */
 	if (request->unique_fingerprint &&
 		!(step == TAKE_OVER && look->record.fingerprint != NULL))
@@ -133,7 +140,8 @@ decide(Look *look)
 		case IDEM_EXPIRED:
 			return RECLAIM;
 		case IDEM_OPEN:
-			return answer_blocked(look, standing.blocker);
+			return may_be_written_soon(look) ? LOOK_AGAIN :
+				answer_blocked(look, standing.blocker);
 		case IDEM_HELD:
 			return decide_held(look, &standing);
 		case IDEM_LAPSED:
@@ -229,6 +237,8 @@ claim_base(Look *look, Step step)
 	idem_store_records_read(&look->table, look->table.base.slot, &look->record);
 	if (result == IDEM_LOCK_BUSY)
 	{
+		if (may_be_written_soon(look))
+			return false;
 		answer_blocked(look, locker);
 		look->verdict->blocker_is_locker = true;
 		return true;
@@ -240,6 +250,22 @@ claim_base(Look *look, Step step)
 		idem_claim_begin_record(&look->record, look->request, look->now);
 	answer_claim(look, IDEM_STARTED);
 	return idem_store_records_update(&look->table, &look->record);
+}
+
+/*
+ * Whoever has the row may be about to write, or to enter into the index, the
+ * claim whose job the caller is to join, which takes him microseconds; others
+ * have it longer.
+ */
+static bool
+may_be_written_soon(Look *look)
+{
+	if (!look->request->reopens_final || look->nwaits == MAX_WRITER_WAITS ||
+		idem_store_versions_has_pending(&look->table))
+		return false;
+	look->nwaits++;
+	pg_usleep(WRITER_WAIT_US);
+	return true;
 }
 
 /*

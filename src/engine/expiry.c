@@ -18,6 +18,7 @@
 #include "engine/spi.h"
 #include "pg/clock.h"
 #include "store/idempotency.h"
+#include "store/jobs.h"
 #include "store/ratelimits.h"
 #include "store/slots_am.h"
 
@@ -30,6 +31,7 @@ typedef struct ExpirySource
 
 static const ExpirySource sources[] = {
 	{"idempotency_records", idem_store_idempotency_expire_sql, NULL},
+	{"dedupe_jobs", idem_store_jobs_expire_sql, NULL},
 	{"rate_limit_state", NULL, &idem_store_ratelimits_state},
 	{"cooldowns", NULL, &idem_store_ratelimits_cooldowns},
 };

@@ -26,6 +26,7 @@
 int			idem_guc_default_ttl;
 int			idem_guc_default_lease;
 int			idem_guc_default_wait;
+int			idem_guc_default_job_timeout;
 int			idem_guc_max_body_size;
 const TimestampTz *idem_guc_test_clock;
 
@@ -53,13 +54,19 @@ idem_guc_init(void)
 							300, 1, TEN_YEARS_IN_SECONDS,
 							PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("idemstore.default_wait",
-							"How long wait() waits when the call names no timeout.",
+							"How long wait() and dedupe_wait_for() wait when the call names no timeout.",
 							NULL,
 							&idem_guc_default_wait,
 							30000, 0, INT_MAX,
 							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("idemstore.default_job_timeout",
+							"How long a job may take when the call names no timeout, and how long its result is kept at least.",
+							"When the timeout is over, the next dedupe_register() takes the job over.",
+							&idem_guc_default_job_timeout,
+							300, 1, TEN_YEARS_IN_SECONDS,
+							PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("idemstore.max_body_size",
-							"The largest body, header, error or context that a record takes.",
+							"The largest body, header, error, context or value that a record takes.",
 							NULL,
 							&idem_guc_max_body_size,
 							64 * 1024, 1, MAX_BODY_SIZE_KB,

@@ -10,6 +10,7 @@
 extern int	idem_guc_default_ttl;	/* seconds */
 extern int	idem_guc_default_lease; /* seconds */
 extern int	idem_guc_default_wait;	/* milliseconds */
+extern int	idem_guc_default_job_timeout;	/* seconds */
 extern int	idem_guc_max_body_size; /* kilobytes */
 
 /* idemstore.test_clock as a timestamp, or NULL when the setting is empty */

@@ -1,0 +1,140 @@
+/*
+ * jobs.c
+ *		Coalescing work in flight: one owner does it, the others wait for it.
+ *
+ * A job is a record to the claim engine: registering starts it, a finished one
+ * anew as well, and joining is being told that it is in progress.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/timestamp.h"
+
+#include "engine/await.h"
+#include "engine/change.h"
+#include "engine/claim.h"
+#include "engine/jobs.h"
+#include "engine/spi.h"
+#include "engine/wait.h"
+#include "pg/clock.h"
+#include "pg/guc.h"
+
+static Interval kept_for(const Interval *timeout);
+static IdemAction decide_end(const IdemTarget *target, IdemRecord *record,
+							 TimestampTz now, void *arg);
+
+bool
+idem_jobs_register(text *hash, const Interval *timeout, pg_uuid_t *job_id)
+{
+	IdemStart	request = {0};
+	IdemVerdict verdict;
+
+	request.family = &idem_store_jobs;
+	request.key = hash;
+	request.lease = *timeout;
+	request.ttl = kept_for(timeout);
+	request.takeover = true;
+	request.reopens_final = true;
+	request.job_id = *DatumGetUUIDP(OidFunctionCall0(F_GEN_RANDOM_UUID));
+	idem_claim_start(&request, &verdict);
+	*job_id = verdict.job_id;
+	return verdict.outcome == IDEM_STARTED;
+}
+
+/*
+ * A result is kept for a while after the timeout, so that it need not move
+ * when the job ends, which would cost a change of the index.
+ */
+static Interval
+kept_for(const Interval *timeout)
+{
+	Interval	result = *timeout;
+
+	result.time += idem_guc_default_job_timeout * USECS_PER_SEC;
+	return result;
+}
+
+bool
+idem_jobs_finish(text *hash, const IdemJobEnd *end)
+{
+	IdemTarget	target = {.family = &idem_store_jobs, .key = hash};
+
+	return idem_change_record(&target, decide_end, (void *) end) != IDEM_NOTHING;
+}
+
+static IdemAction
+decide_end(const IdemTarget *target, IdemRecord *record, TimestampTz now, void *arg)
+{
+	const IdemJobEnd *end = arg;
+
+	if (record == NULL || record->status != IDEM_PROCESSING)
+		return IDEM_NOTHING;
+	if (end->job_id != NULL &&
+		memcmp(end->job_id, &record->job_id, sizeof(pg_uuid_t)) != 0)
+		return IDEM_NOTHING;
+	record->status = end->is_failure ? IDEM_FAILED : IDEM_COMPLETE;
+	record->response.body = end->value;
+	record->error = end->error;
+	record->lease_expires_at = IDEM_NO_INSTANT;
+	record->completed_at = now;
+	return IDEM_UPDATE_AND_WAKE;
+}
+
+IdemJobOutcome
+idem_jobs_wait(const text *hash, int64 timeout_us, struct varlena **value,
+			   struct varlena **error)
+{
+	IdemAwait	await = {.family = &idem_store_jobs, .key = hash, .ends_with_lease = true};
+	IdemRecord	record;
+	IdemView	view = idem_await_end(&await, timeout_us, &record);
+
+	*value = NULL;
+	*error = NULL;
+	if (view == IDEM_VIEW_GONE)
+		return IDEM_JOB_ABSENT;
+	if (view != IDEM_VIEW_FINAL)
+		return IDEM_JOB_TIMEOUT;
+	*value = record.response.body;
+	*error = record.error;
+	return record.status == IDEM_FAILED ? IDEM_JOB_FAILED : IDEM_JOB_COMPLETED;
+}
+
+bool
+idem_jobs_is_in_progress(const text *hash)
+{
+	IdemAwait	await = {.family = &idem_store_jobs, .key = hash, .ends_with_lease = true};
+	IdemRecord	record;
+	IdemView	view = idem_await_look(&await, &record);
+
+	return view == IDEM_VIEW_PENDING || view == IDEM_VIEW_OWN;
+}
+
+int64
+idem_jobs_clear(text *prefix)
+{
+	Oid			types[] = {TEXTOID, TIMESTAMPTZOID};
+	Datum		values[lengthof(types)];
+	int64		nlive = 0;
+	uint64		i;
+
+	values[0] = PointerGetDatum(prefix);
+	values[1] = TimestampTzGetDatum(idem_clock_now());
+	SPI_connect();
+	idem_spi_execute(idem_store_jobs_clear_sql, lengthof(types), types, values, NULL,
+					 SPI_OK_DELETE_RETURNING);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		bool		isnull;
+
+		idem_wait_wake(&idem_store_jobs,
+					   DatumGetTextPP(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull)),
+					   NULL);
+		if (DatumGetBool(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull)))
+			nlive++;
+	}
+	SPI_finish();
+	return nlive;
+}

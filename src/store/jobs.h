@@ -1,0 +1,30 @@
+/*
+ * jobs.h
+ *		The table dedupe_jobs: work in flight, which others wait for.
+ *
+ * A job is a record whose key is the hash of the work.  Its claim goes by a
+ * job id, where that of an idempotency record goes by a fence.
+ */
+#ifndef IDEM_STORE_JOBS_H
+#define IDEM_STORE_JOBS_H
+
+#include "store/records.h"
+
+extern IdemFamily idem_store_jobs;
+
+/* Remove expired jobs.  $1: now, $2: the most rows to remove. */
+#define idem_store_jobs_expire_sql \
+	"DELETE FROM idemstore.dedupe_jobs WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
+	" SELECT ctid FROM idemstore.dedupe_jobs" \
+	" WHERE expires_at OPERATOR(pg_catalog.<=) $1" \
+	" ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
+
+/*
+ * Remove the jobs whose hash begins so, and return each hash and whether the
+ * job was live.  $1: prefix, $2: now.
+ */
+#define idem_store_jobs_clear_sql \
+	"DELETE FROM idemstore.dedupe_jobs WHERE pg_catalog.starts_with(hash, $1)" \
+	" RETURNING hash, expires_at OPERATOR(pg_catalog.>) $2"
+
+#endif							/* IDEM_STORE_JOBS_H */
