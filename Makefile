@@ -19,7 +19,7 @@ PG_CPPFLAGS = -I$(srcdir)/src $(if $(ASSERT),-DUSE_ASSERT_CHECKING)
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
 
 # The install script: later fragments use what earlier ones create.
-SQL_FRAGMENTS = $(addprefix src/sql/,schema.sql idempotency.sql dedupe.sql ratelimit.sql expiry.sql privileges.sql)
+SQL_FRAGMENTS = $(addprefix src/sql/,schema.sql idempotency.sql dedupe.sql cache.sql ratelimit.sql expiry.sql privileges.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
 # Every test in sql/ stands on its own, but setup goes first if it exists.
@@ -74,11 +74,12 @@ test-assert: deps
 
 quickstart: deps
 	+$(MAKE) --no-print-directory install
-	PG_CONFIG='$(PG_CONFIG)' test/throwaway sh -c 'examples/quickstart/run && examples/http/run && examples/ratelimit/run'
+	PG_CONFIG='$(PG_CONFIG)' test/throwaway -o max_connections=200 sh -c 'examples/quickstart/run && examples/http/run && \
+		examples/ratelimit/run && examples/dedupe/run && examples/cache/run'
 
 bench: deps
 	+$(MAKE) --no-print-directory install
-	PG_CONFIG='$(PG_CONFIG)' test/throwaway -o shared_buffers=1GB -o autovacuum=off \
+	PG_CONFIG='$(PG_CONFIG)' test/throwaway -o max_connections=200 -o shared_buffers=1GB -o autovacuum=off \
 		-o max_wal_size=8GB -o checkpoint_timeout=1h bench/run
 
 format:

@@ -185,6 +185,13 @@ idem_args_check_natural(int64 value, const char *name)
 				 errdetail("It is %lld.", (long long) value)));
 }
 
+int64
+idem_args_bigint(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	require_not_null(fcinfo, arg, name);
+	return PG_GETARG_INT64(arg);
+}
+
 float8
 idem_args_float(PG_FUNCTION_ARGS, int arg, const char *name)
 {
@@ -229,6 +236,20 @@ idem_args_optional_period(PG_FUNCTION_ARGS, int arg, const char *name)
 	if (value != NULL)
 		(void) period_us(value, name);
 	return value;
+}
+
+Interval
+idem_args_duration(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	require_not_null(fcinfo, arg, name);
+	return *idem_args_optional_duration(fcinfo, arg, name);
+}
+
+Interval
+idem_args_period(PG_FUNCTION_ARGS, int arg, const char *name)
+{
+	require_not_null(fcinfo, arg, name);
+	return *idem_args_optional_period(fcinfo, arg, name);
 }
 
 Interval

@@ -49,6 +49,7 @@ extern bool idem_args_bool(PG_FUNCTION_ARGS, int arg, const char *name);
 extern int32 idem_args_positive_int(PG_FUNCTION_ARGS, int arg, const char *name);
 extern int32 idem_args_natural_int(PG_FUNCTION_ARGS, int arg, const char *name);
 extern int64 idem_args_natural_bigint(PG_FUNCTION_ARGS, int arg, const char *name);
+extern int64 idem_args_bigint(PG_FUNCTION_ARGS, int arg, const char *name);
 extern void idem_args_check_natural(int64 value, const char *name);
 extern float8 idem_args_float(PG_FUNCTION_ARGS, int arg, const char *name);
 extern TimestampTz idem_args_instant(PG_FUNCTION_ARGS, int arg, const char *name);
@@ -61,6 +62,10 @@ extern const Interval *idem_args_optional_duration(PG_FUNCTION_ARGS, int arg,
 												   const char *name);
 extern const Interval *idem_args_optional_period(PG_FUNCTION_ARGS, int arg,
 												 const char *name);
+
+/* as those, and not NULL */
+extern Interval idem_args_duration(PG_FUNCTION_ARGS, int arg, const char *name);
+extern Interval idem_args_period(PG_FUNCTION_ARGS, int arg, const char *name);
 
 /* more than zero and at most ten years, without months */
 extern Interval idem_args_fixed_period(PG_FUNCTION_ARGS, int arg, const char *name);

@@ -10,10 +10,10 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
+#include "engine/cachecare.h"
 #include "engine/expiry.h"
 #include "engine/spi.h"
 #include "pg/clock.h"
@@ -22,21 +22,29 @@
 #include "store/ratelimits.h"
 #include "store/slots_am.h"
 
-typedef struct ExpirySource
+/* removes at most max_rows of what has expired at now */
+typedef int64 (*ExpirySource) (TimestampTz now, int32 max_rows);
+
+static int64 expire_records(TimestampTz now, int32 max_rows);
+static int64 expire_jobs(TimestampTz now, int32 max_rows);
+static int64 expire_rate_limits(TimestampTz now, int32 max_rows);
+static int64 expire_cooldowns(TimestampTz now, int32 max_rows);
+
+static const struct
 {
 	const char *relation;
-	const char *remove;			/* $1: now, $2: the most rows to remove */
-	IdemTableInfo *slots;		/* or rows that are changed in place */
-} ExpirySource;
+	ExpirySource expire;
+}			sources[] =
 
-static const ExpirySource sources[] = {
-	{"idempotency_records", idem_store_idempotency_expire_sql, NULL},
-	{"dedupe_jobs", idem_store_jobs_expire_sql, NULL},
-	{"rate_limit_state", NULL, &idem_store_ratelimits_state},
-	{"cooldowns", NULL, &idem_store_ratelimits_cooldowns},
+{
+	{"idempotency_records", expire_records},
+	{"dedupe_jobs", expire_jobs},
+	{"cache_entries", idem_cachecare_expire_entries},
+	{"cache_leases", idem_cachecare_expire_leases},
+	{"cache_invalidations", idem_cachecare_expire_marks},
+	{"rate_limit_state", expire_rate_limits},
+	{"cooldowns", expire_cooldowns},
 };
-
-static int64 remove_expired(const ExpirySource *source, int32 max_rows);
 
 void
 idem_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
@@ -45,20 +53,33 @@ idem_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
 
 	SPI_connect();
 	for (i = 0; i < lengthof(sources); i++)
-		report(sources[i].relation, remove_expired(&sources[i], max_rows), arg);
+	{
+		CHECK_FOR_INTERRUPTS();
+		report(sources[i].relation, sources[i].expire(idem_clock_now(), max_rows), arg);
+	}
 	SPI_finish();
 }
 
 static int64
-remove_expired(const ExpirySource *source, int32 max_rows)
+expire_records(TimestampTz now, int32 max_rows)
 {
-	Oid			types[] = {TIMESTAMPTZOID, INT4OID};
-	Datum		values[] = {TimestampTzGetDatum(idem_clock_now()),
-	Int32GetDatum(max_rows)};
+	return idem_spi_expire(idem_store_idempotency_expire_sql, now, max_rows);
+}
 
-	CHECK_FOR_INTERRUPTS();
-	if (source->slots != NULL)
-		return idem_store_slots_expire(source->slots, idem_clock_now(), max_rows);
-	idem_spi_execute(source->remove, lengthof(types), types, values, NULL, SPI_OK_DELETE);
-	return SPI_processed;
+static int64
+expire_jobs(TimestampTz now, int32 max_rows)
+{
+	return idem_spi_expire(idem_store_jobs_expire_sql, now, max_rows);
+}
+
+static int64
+expire_rate_limits(TimestampTz now, int32 max_rows)
+{
+	return idem_store_slots_expire(&idem_store_ratelimits_state, now, max_rows);
+}
+
+static int64
+expire_cooldowns(TimestampTz now, int32 max_rows)
+{
+	return idem_store_slots_expire(&idem_store_ratelimits_cooldowns, now, max_rows);
 }

@@ -16,4 +16,19 @@
 extern void idem_spi_execute(const char *statement, int nargs, Oid *types,
 							 Datum *values, const char *nulls, int expected);
 
+/*
+ * Run a DELETE, likewise, of which $1 is an instant and $2 the most
+ * rows.  Returns the number of rows.
+ */
+extern int64 idem_spi_expire(const char *statement, TimestampTz instant, int32 max_rows);
+
+typedef void (*IdemSpiVisitor) (Datum value, void *arg);
+
+/*
+ * Visit the first column, never NULL, of every row of a query, likewise; not
+ * connected to SPI.  The visitor may write what the query reads.
+ */
+extern void idem_spi_each(const char *query, int nargs, Oid *types, Datum *values,
+						  IdemSpiVisitor visit, void *arg);
+
 #endif							/* IDEM_ENGINE_SPI_H */

@@ -13,6 +13,7 @@ typedef enum IdemLockClass
 {
 	IDEM_LOCK_WAITER = 0x1D01,	/* a record that somebody waits for */
 	IDEM_LOCK_FINGERPRINT = 0x1D02,
+	IDEM_LOCK_CACHE_NAME = 0x1D03,
 	IDEM_LOCK_LIMIT = 0x1D04
 } IdemLockClass;
 

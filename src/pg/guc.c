@@ -28,6 +28,9 @@ int			idem_guc_default_lease;
 int			idem_guc_default_wait;
 int			idem_guc_default_job_timeout;
 int			idem_guc_max_body_size;
+int			idem_guc_cache_max_entry_size;
+int			idem_guc_cache_max_size;
+int			idem_guc_cache_keep_stale;
 const TimestampTz *idem_guc_test_clock;
 
 static char *test_clock_text;
@@ -71,6 +74,24 @@ idem_guc_init(void)
 							&idem_guc_max_body_size,
 							64 * 1024, 1, MAX_BODY_SIZE_KB,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("idemstore.cache_max_entry_size",
+							"The largest value that the cache takes.",
+							NULL,
+							&idem_guc_cache_max_entry_size,
+							5 * 1024, 1, MAX_BODY_SIZE_KB,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("idemstore.cache_max_size",
+							"How large the cache may be after expire().",
+							"When it is larger, the oldest entries are removed. 0 means no bound.",
+							&idem_guc_cache_max_size,
+							0, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("idemstore.cache_keep_stale",
+							"How long expire() keeps expired entries, for cache_fetch() to serve as stale.",
+							NULL,
+							&idem_guc_cache_keep_stale,
+							60, 0, TEN_YEARS_IN_SECONDS,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomStringVariable("idemstore.test_clock",
 							   "Holds the clock of idemstore still at this instant, for tests.",
 							   "Empty means the server's clock.",

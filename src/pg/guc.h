@@ -12,6 +12,9 @@ extern int	idem_guc_default_lease; /* seconds */
 extern int	idem_guc_default_wait;	/* milliseconds */
 extern int	idem_guc_default_job_timeout;	/* seconds */
 extern int	idem_guc_max_body_size; /* kilobytes */
+extern int	idem_guc_cache_max_entry_size;	/* kilobytes */
+extern int	idem_guc_cache_max_size;	/* kilobytes, 0 for none */
+extern int	idem_guc_cache_keep_stale;	/* seconds */
 
 /* idemstore.test_clock as a timestamp, or NULL when the setting is empty */
 extern const TimestampTz *idem_guc_test_clock;

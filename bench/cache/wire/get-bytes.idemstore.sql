@@ -1,0 +1,2 @@
+\set k random(0, :entries - 1)
+SELECT idemstore.cache_get_bytes('bytes-' || :k);

@@ -1,0 +1,1 @@
+SELECT * FROM idemstore.cache_get_many(:keys);

@@ -1,0 +1,90 @@
+/*
+ * cachecare.c
+ *		Keeping the cache's tables small.
+ *
+ * A mark must outlive every lease that could not see its transaction.  When no
+ * snapshot is in use any more that does not see it, it is stamped: leases from
+ * before have ended when twice the longest lease has passed.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_type.h"
+#include "storage/procarray.h"
+#include "utils/timestamp.h"
+#include "utils/xid8.h"
+
+#include "engine/cachecare.h"
+#include "engine/freshness.h"
+#include "engine/spi.h"
+#include "pg/guc.h"
+#include "store/cache.h"
+
+static int64 trim(TimestampTz now, int32 max_rows);
+static FullTransactionId oldest_in_use(void);
+
+int64
+idem_cachecare_expire_entries(TimestampTz now, int32 max_rows)
+{
+	TimestampTz expired_before = now - idem_guc_cache_keep_stale * USECS_PER_SEC;
+	Oid			types[] = {TIMESTAMPTZOID, INT4OID, INT4OID};
+	Datum		values[lengthof(types)];
+	int64		removed;
+
+	values[0] = TimestampTzGetDatum(expired_before);
+	values[1] = Int32GetDatum(max_rows);
+	values[2] = Int32GetDatum(idem_store_cache_bucket(expired_before));
+	idem_spi_execute(idem_store_cache_expire_sql, lengthof(types), types, values, NULL,
+					 SPI_OK_DELETE);
+	removed = SPI_processed;
+	if (idem_guc_cache_max_size > 0 && removed < max_rows)
+		removed += trim(now, max_rows - removed);
+	return removed;
+}
+
+static int64
+trim(TimestampTz now, int32 max_rows)
+{
+	Oid			types[] = {INT8OID, INT4OID, TIMESTAMPTZOID};
+	Datum		values[lengthof(types)];
+
+	values[0] = Int64GetDatum((int64) idem_guc_cache_max_size * 1024);
+	values[1] = Int32GetDatum(max_rows);
+	values[2] = TimestampTzGetDatum(now);
+	idem_spi_execute(idem_store_cache_trim_sql, lengthof(types), types, values, NULL,
+					 SPI_OK_DELETE);
+	return SPI_processed;
+}
+
+int64
+idem_cachecare_expire_leases(TimestampTz now, int32 max_rows)
+{
+	return idem_spi_expire(idem_store_cache_expire_leases_sql, now, max_rows);
+}
+
+int64
+idem_cachecare_expire_marks(TimestampTz now, int32 max_rows)
+{
+	TimestampTz over = now - 2 * IDEM_MAX_CACHE_LEASE_S * USECS_PER_SEC;
+	Oid			types[] = {TIMESTAMPTZOID, XID8OID};
+	Datum		values[lengthof(types)];
+
+	values[0] = TimestampTzGetDatum(now);
+	values[1] = FullTransactionIdGetDatum(oldest_in_use());
+	idem_spi_execute(idem_store_cache_stamp_marks_sql, lengthof(types), types, values,
+					 NULL, SPI_OK_UPDATE);
+	return idem_spi_expire(idem_store_cache_expire_marks_sql, over, max_rows);
+}
+
+/* the oldest transaction that is open, or was when a snapshot in use was taken */
+static FullTransactionId
+oldest_in_use(void)
+{
+	TransactionId xid = GetOldestNonRemovableTransactionId(NULL);
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32		epoch = EpochFromFullTransactionId(next);
+
+	if (xid > XidFromFullTransactionId(next))
+		epoch--;
+	return FullTransactionIdFromEpochAndXid(epoch, xid);
+}

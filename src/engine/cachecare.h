@@ -1,0 +1,23 @@
+/*
+ * cachecare.h
+ *		Keeping the cache's tables small.
+ *
+ * All are connected to SPI already, and remove at most max_rows.
+ */
+#ifndef IDEM_ENGINE_CACHECARE_H
+#define IDEM_ENGINE_CACHECARE_H
+
+#include "datatype/timestamp.h"
+
+/*
+ * What expired too long ago to be served as stale; then the oldest, while the
+ * cache is larger than idemstore.cache_max_size.
+ */
+extern int64 idem_cachecare_expire_entries(TimestampTz now, int32 max_rows);
+
+extern int64 idem_cachecare_expire_leases(TimestampTz now, int32 max_rows);
+
+/* marks of invalidations that every lease is younger than */
+extern int64 idem_cachecare_expire_marks(TimestampTz now, int32 max_rows);
+
+#endif							/* IDEM_ENGINE_CACHECARE_H */

@@ -1,0 +1,220 @@
+-- The cache
+
+CREATE UNLOGGED TABLE idemstore.cache_entries (
+	key text COLLATE "C" NOT NULL,
+	value bytea NOT NULL,
+	is_json boolean NOT NULL,
+	tags text[] COLLATE "C",
+	expires_at timestamp with time zone,
+	expires_bucket integer,
+	written_at timestamp with time zone NOT NULL,
+	written_by xid8 NOT NULL,
+	CONSTRAINT cache_entries_pkey PRIMARY KEY (key)
+) WITH (
+	-- room on the page for the next version, so that overwriting is HOT
+	fillfactor = 80,
+	autovacuum_vacuum_scale_factor = 0.02,
+	autovacuum_vacuum_insert_scale_factor = 0.05,
+	autovacuum_analyze_scale_factor = 0.05
+);
+
+CREATE INDEX cache_entries_tags_idx ON idemstore.cache_entries USING gin (tags) WITH (fastupdate = off) WHERE tags IS NOT NULL;
+CREATE INDEX cache_entries_expires_bucket_idx ON idemstore.cache_entries (expires_bucket);
+
+COMMENT ON TABLE idemstore.cache_entries IS
+	'One row per cached value; written by the functions of the extension only. A row is live exactly while now < expires_at.';
+COMMENT ON COLUMN idemstore.cache_entries.key IS 'names the value, 1 to 1024 bytes';
+COMMENT ON COLUMN idemstore.cache_entries.value IS 'the JSON text exactly as it was given, or the bytes';
+COMMENT ON COLUMN idemstore.cache_entries.is_json IS 'whether it was stored as json';
+COMMENT ON COLUMN idemstore.cache_entries.tags IS 'what the value depends on, sorted, at most 64 of 1 to 255 bytes; NULL or empty for nothing';
+COMMENT ON COLUMN idemstore.cache_entries.expires_at IS 'from when on the row counts as absent; NULL for never';
+COMMENT ON COLUMN idemstore.cache_entries.expires_bucket IS 'expires_at in hours, by which expire() finds the row';
+COMMENT ON COLUMN idemstore.cache_entries.written_at IS 'when the value was stored';
+COMMENT ON COLUMN idemstore.cache_entries.written_by IS 'the transaction that stored it';
+
+CREATE UNLOGGED TABLE idemstore.cache_leases (
+	key text COLLATE "C" NOT NULL,
+	fence bigint NOT NULL,
+	snapshot pg_snapshot NOT NULL,
+	lease_expires_at timestamp with time zone NOT NULL,
+	expires_at timestamp with time zone NOT NULL,
+	created_at timestamp with time zone NOT NULL,
+	CONSTRAINT cache_leases_pkey PRIMARY KEY (key)
+) WITH (
+	fillfactor = 60,
+	autovacuum_vacuum_scale_factor = 0.02,
+	autovacuum_analyze_scale_factor = 0.05
+);
+COMMENT ON TABLE idemstore.cache_leases IS
+	'Who computes which value. A row is live exactly while now < expires_at.';
+COMMENT ON COLUMN idemstore.cache_leases.key IS 'the key of the value';
+COMMENT ON COLUMN idemstore.cache_leases.fence IS 'number of the lease, which cache_set() is given';
+COMMENT ON COLUMN idemstore.cache_leases.snapshot IS 'as of when the value is computed';
+COMMENT ON COLUMN idemstore.cache_leases.lease_expires_at IS 'from when on the next caller computes';
+COMMENT ON COLUMN idemstore.cache_leases.expires_at IS 'from when on the value is not taken any more';
+COMMENT ON COLUMN idemstore.cache_leases.created_at IS 'when the key was first leased';
+
+CREATE UNLOGGED TABLE idemstore.cache_invalidations (
+	name text COLLATE "C" NOT NULL,
+	xid xid8 NOT NULL,
+	seen_at timestamp with time zone,
+	CONSTRAINT cache_invalidations_pkey PRIMARY KEY (name)
+) WITH (
+	fillfactor = 60,
+	autovacuum_vacuum_scale_factor = 0.02,
+	autovacuum_analyze_scale_factor = 0.05
+);
+COMMENT ON TABLE idemstore.cache_invalidations IS
+	'Which transaction last invalidated a name; kept until no lease can be from before that.';
+COMMENT ON COLUMN idemstore.cache_invalidations.name IS 'k and a key, t and a tag, or * for everything';
+COMMENT ON COLUMN idemstore.cache_invalidations.xid IS 'the transaction';
+COMMENT ON COLUMN idemstore.cache_invalidations.seen_at IS 'when expire() first saw the row, or NULL';
+
+CREATE TYPE idemstore.cache_fetched AS (
+	outcome text,
+	value json,
+	fence bigint,
+	expires_at timestamp with time zone
+);
+COMMENT ON TYPE idemstore.cache_fetched IS
+	'What cache_fetch() found. outcome: hit (value, expires_at), stale (value, expires_at, which is past), compute (fence: compute the value and call cache_set() with it) or in_progress (somebody else computes it). expires_at is NULL for never.';
+
+CREATE FUNCTION idemstore.cache_get(
+	key text
+) RETURNS json
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_get';
+COMMENT ON FUNCTION idemstore.cache_get(text) IS
+	'The value, exactly as it was stored, or NULL on a miss; a JSON null is a hit. Sees what SELECT would see. Serves http-client-toolkit, CacheStore.get. Errors: 22004, 22023, 54000, 42804 for an entry that holds bytes.';
+
+CREATE FUNCTION idemstore.cache_get_bytes(
+	key text
+) RETURNS bytea
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_get_bytes';
+COMMENT ON FUNCTION idemstore.cache_get_bytes(text) IS
+	'The value byte for byte, that of a json entry as its text, or NULL on a miss. Errors: 22004, 22023, 54000.';
+
+CREATE FUNCTION idemstore.cache_set(
+	key text,
+	value json,
+	ttl interval DEFAULT '0',
+	tags text[] DEFAULT NULL,
+	fence bigint DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_set';
+COMMENT ON FUNCTION idemstore.cache_set(text, json, interval, text[], bigint) IS
+	'Store a value, exactly as it is given; true if stored. ttl: above 0 expires, 0 never, below 0 is expired already, so that the entry is gone. tags: NULL keeps those of a live entry, an empty array clears them, else they are replaced; at most 64. fence: of cache_fetch(); then false, and nothing is stored, when the value could be older than an invalidation of the key or of a tag, or the lease is lost. Commits or rolls back with the transaction; waits for another one that writes the key. Serves http-client-toolkit, CacheStore.set and setWithTags. Errors: 22004, 22023, 54000, 25006, ID413 above idemstore.cache_max_entry_size.';
+
+CREATE FUNCTION idemstore.cache_set_bytes(
+	key text,
+	value bytea,
+	ttl interval DEFAULT '0',
+	tags text[] DEFAULT NULL,
+	fence bigint DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_set_bytes';
+COMMENT ON FUNCTION idemstore.cache_set_bytes(text, bytea, interval, text[], bigint) IS
+	'As cache_set(), for bytes. Errors: 22004, 22023, 54000, 25006, ID413.';
+
+CREATE FUNCTION idemstore.cache_delete(
+	key text
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_delete';
+COMMENT ON FUNCTION idemstore.cache_delete(text) IS
+	'Remove an entry, and refuse every value for it that is being computed. True if there was a live one. Waits for another transaction that writes the key. Serves http-client-toolkit, CacheStore.delete. Errors: 22004, 22023, 54000, 25006.';
+
+CREATE FUNCTION idemstore.cache_clear(
+	prefix text DEFAULT ''
+) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'idemstore_cache_clear';
+COMMENT ON FUNCTION idemstore.cache_clear(text) IS
+	'Remove all entries whose key begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Refuses every value that is being computed; does not wait for entries that are being stored. Serves http-client-toolkit, CacheStore.clear. Errors: 22004, 25006, 54000, 40001 under SERIALIZABLE, as SELECT.';
+
+CREATE FUNCTION idemstore.invalidate_by_tag(
+	tag text
+) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'idemstore_invalidate_by_tag';
+COMMENT ON FUNCTION idemstore.invalidate_by_tag(text) IS
+	'Remove all entries with this tag, and refuse every value with it that is being computed. Returns how many of them were live. Another session sees it exactly at commit; waits for transactions that are storing or invalidating under the tag. Serves http-client-toolkit, CacheStore.invalidateByTag. Errors: 22004, 22023, 54000, 25006, 40001 under SERIALIZABLE, as SELECT.';
+
+CREATE FUNCTION idemstore.invalidate_by_tags(
+	tags text[]
+) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'idemstore_invalidate_by_tags';
+COMMENT ON FUNCTION idemstore.invalidate_by_tags(text[]) IS
+	'As invalidate_by_tag(), for all entries with any of the tags, each counted once. Serves http-client-toolkit, CacheStore.invalidateByTags. Errors: 22004, 22023, 54000, 25006, 40001 under SERIALIZABLE, as SELECT.';
+
+CREATE FUNCTION idemstore.cache_touch(
+	key text,
+	ttl interval
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_touch';
+COMMENT ON FUNCTION idemstore.cache_touch(text, interval) IS
+	'Give a live entry another ttl, from now on; 0 is never, below 0 removes it. True if there was one. Errors: 22004, 22023, 54000, 25006.';
+
+CREATE FUNCTION idemstore.cache_ttl(
+	key text
+) RETURNS interval
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_ttl';
+COMMENT ON FUNCTION idemstore.cache_ttl(text) IS
+	'How long the entry still lives, 0 for one that never expires, NULL when there is none. Errors: 22004, 22023, 54000.';
+
+CREATE FUNCTION idemstore.cache_increment(
+	key text,
+	delta bigint DEFAULT 1,
+	ttl interval DEFAULT NULL
+) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_increment';
+COMMENT ON FUNCTION idemstore.cache_increment(text, bigint, interval) IS
+	'Add delta to the integer in the entry, or to 0, and return the sum; no increment is lost. ttl is that of an entry that begins so (NULL: never expires), a live one keeps its own, and its tags. Waits for another transaction that writes the key. Errors: 22004, 22023, 54000, 22P02 when it is not an integer, 22003, 25006.';
+
+CREATE FUNCTION idemstore.cache_get_many(
+	keys text[]
+) RETURNS TABLE (key text, value json)
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_get_many';
+COMMENT ON FUNCTION idemstore.cache_get_many(text[]) IS
+	'cache_get() of every key: one row each, in their order, value NULL on a miss. Errors: 22004, 22023, 54000, 42804.';
+
+CREATE FUNCTION idemstore.cache_set_many(
+	keys text[],
+	items json[],
+	ttl interval DEFAULT '0',
+	tags text[] DEFAULT NULL
+) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_set_many';
+COMMENT ON FUNCTION idemstore.cache_set_many(text[], json[], interval, text[]) IS
+	'cache_set() of every key and its item; returns how many. All or nothing, with the transaction. Errors: 22004, 22023, 54000, 25006, ID413.';
+
+CREATE FUNCTION idemstore.cache_delete_many(
+	keys text[]
+) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_delete_many';
+COMMENT ON FUNCTION idemstore.cache_delete_many(text[]) IS
+	'cache_delete() of every key; returns how many were live. Errors: 22004, 22023, 54000, 25006.';
+
+CREATE FUNCTION idemstore.cache_fetch(
+	key text,
+	lease interval DEFAULT '10 s',
+	stale interval DEFAULT '0',
+	wait interval DEFAULT '0'
+) RETURNS idemstore.cache_fetched
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_fetch';
+COMMENT ON FUNCTION idemstore.cache_fetch(text, interval, interval, interval) IS
+	'Get a value, and if there is none make one caller compute it: compute with a fence for him, held for lease (at most an hour), while the others get stale (expired for less than stale, as long as idemstore.cache_keep_stale keeps it), or wait as long as wait for the value, or are told in_progress. When the lease is over, the next caller computes. Sees what is committed now, whatever the isolation level. Errors: 22004, 22023, 54000, 25006, 42804.';
