@@ -1,6 +1,6 @@
 -- One entry of the cache: its value, its ttl, and when it is there
 SET timezone = 'UTC';
-SET idemstore.test_clock = '2030-01-01 00:00:00Z';
+SET idemstore.test_clock = '2030-01-01 00:00:00+00';
 
 -- http-client-toolkit CacheStore, get(hash): the value, or nothing on a miss
 SELECT idemstore.cache_get('c-1') IS NULL AS miss;
@@ -9,9 +9,9 @@ SELECT idemstore.cache_set('c-1', '{"n": 1}', '1.5'), idemstore.cache_set('c-2',
 SELECT idemstore.cache_get('c-1'), idemstore.cache_get('c-2'), idemstore.cache_get('c-3') IS NULL AS c_3_is_gone;
 SELECT key, expires_at, written_at FROM idemstore.cache_entries ORDER BY key;
 -- expired is as good as absent, from that very instant on
-SET idemstore.test_clock = '2030-01-01 00:00:01.499999Z';
+SET idemstore.test_clock = '2030-01-01 00:00:01.499999+00';
 SELECT idemstore.cache_get('c-1');
-SET idemstore.test_clock = '2030-01-01 00:00:01.5Z';
+SET idemstore.test_clock = '2030-01-01 00:00:01.5+00';
 SELECT idemstore.cache_get('c-1') IS NULL AS miss, idemstore.cache_get('c-2');
 -- set overwrites value and ttl, and keeps a live entry's tags
 SELECT idemstore.cache_set('c-4', '1', '10', '{red}'), idemstore.cache_set('c-4', '2', '20');
@@ -55,7 +55,7 @@ SELECT count(*) FROM unnest('{1 us, 1 mon, 400 days, 10 years, 00:00:00.25}'::in
 SELECT key, expires_at, idemstore.cache_ttl(key) FROM idemstore.cache_entries WHERE key LIKE 't %' ORDER BY expires_at;
 SELECT idemstore.cache_set('t', '1', '11 years');
 SELECT idemstore.cache_ttl('c-5'), idemstore.cache_ttl('v 1') AS never, idemstore.cache_ttl('absent') IS NULL AS absent;
-SET idemstore.test_clock = '2030-01-01 00:00:01.75Z';
+SET idemstore.test_clock = '2030-01-01 00:00:01.75+00';
 SELECT idemstore.cache_ttl('c-5'), idemstore.cache_ttl('t 00:00:00.25') IS NULL AS expired;
 -- touch: another ttl from now on, and nothing else
 SELECT idemstore.cache_touch('c-5', '10 s') AS live, idemstore.cache_touch('t 00:00:00.25', '10 s') AS expired, idemstore.cache_touch('absent', '10 s') AS absent;
@@ -68,7 +68,7 @@ SELECT idemstore.cache_increment('i'), idemstore.cache_increment('i', 41), idems
 SELECT idemstore.cache_get('i'), idemstore.cache_ttl('i') AS never;
 SELECT idemstore.cache_set('i', '7', '10 s', '{red,blue}'), idemstore.cache_increment('i', 1, '1 h'), idemstore.cache_increment('i2', 5, '10 s');
 SELECT key, convert_from(value, 'UTF8') AS value, is_json, tags, expires_at FROM idemstore.cache_entries WHERE key LIKE 'i%' ORDER BY key;
-SET idemstore.test_clock = '2030-01-01 00:00:11.75Z';
+SET idemstore.test_clock = '2030-01-01 00:00:11.75+00';
 SELECT idemstore.cache_increment('i', 3, '1 min'), idemstore.cache_increment('i3', 3, '-1 s');
 SELECT key, convert_from(value, 'UTF8') AS value, tags, expires_at FROM idemstore.cache_entries WHERE key IN ('i', 'i3');
 -- what is an integer to JSON is one here; anything else, and what does not fit, changes nothing

@@ -1,6 +1,6 @@
 -- The cache: bad arguments, each its SQLSTATE and nothing written; the bounds; where nothing may be written
 SET timezone = 'UTC';
-SET idemstore.test_clock = '2030-01-01 00:00:00Z';
+SET idemstore.test_clock = '2030-01-01 00:00:00+00';
 CREATE FUNCTION pg_temp.try(call text) RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,6 +1,6 @@
 -- What expire removes of the cache: entries, leases, marks of invalidations
 SET timezone = 'UTC';
-SET idemstore.test_clock = '2030-01-01 00:00:00Z';
+SET idemstore.test_clock = '2030-01-01 00:00:00+00';
 CREATE FUNCTION pg_temp.expire(max_rows int DEFAULT 10000) RETURNS TABLE (entries bigint, leases bigint, marks bigint)
 LANGUAGE sql AS $$
 	SELECT sum(removed) FILTER (WHERE relation = 'cache_entries'), sum(removed) FILTER (WHERE relation = 'cache_leases'), sum(removed) FILTER (WHERE relation = 'cache_invalidations')
@@ -11,57 +11,57 @@ $$;
 SELECT count(idemstore.cache_set('e ' || t, '1', t)) FROM unnest('{00:00:00.000001, 00:00:01, 00:04:59.999999, 00:05:00, 00:05:01, 01:00:00, 00:00:00}'::interval[]) AS t;
 SELECT idemstore.cache_set('touched', '1', '1 s'), idemstore.cache_touch('touched', '1 h'), idemstore.cache_set('counted', '1', '1 s'), idemstore.cache_touch('counted', '0'), idemstore.cache_increment('counted');
 SHOW idemstore.cache_keep_stale;
-SET idemstore.test_clock = '2030-01-01 00:01:00Z';
+SET idemstore.test_clock = '2030-01-01 00:01:00+00';
 SELECT * FROM pg_temp.expire();
-SET idemstore.test_clock = '2030-01-01 00:01:00.000001Z';
+SET idemstore.test_clock = '2030-01-01 00:01:00.000001+00';
 SELECT * FROM pg_temp.expire();
 SET idemstore.cache_keep_stale = 0;
 SELECT * FROM pg_temp.expire();
 SELECT (idemstore.cache_fetch('e 00:00:01', stale => '1 h')).outcome;
-SET idemstore.test_clock = '2030-01-01 00:04:59.999998Z';
+SET idemstore.test_clock = '2030-01-01 00:04:59.999998+00';
 SELECT * FROM pg_temp.expire();
-SET idemstore.test_clock = '2030-01-01 00:05:00Z';
+SET idemstore.test_clock = '2030-01-01 00:05:00+00';
 SELECT * FROM pg_temp.expire();
 SELECT key, expires_at FROM idemstore.cache_entries ORDER BY key;
-SET idemstore.test_clock = '2040-01-01 00:00:00Z';
+SET idemstore.test_clock = '2040-01-01 00:00:00+00';
 SELECT * FROM pg_temp.expire();
 SELECT key, expires_at FROM idemstore.cache_entries ORDER BY key;
 -- in batches; expire_all to the end
 SELECT count(idemstore.cache_set('b ' || i, '1', '1 s')) FROM generate_series(1, 25) AS i;
-SET idemstore.test_clock = '2040-01-01 00:00:01Z';
+SET idemstore.test_clock = '2040-01-01 00:00:01+00';
 SELECT * FROM pg_temp.expire(10);
 CALL idemstore.expire_all(10);
 SELECT count(*) FROM idemstore.cache_entries WHERE key LIKE 'b%';
 TRUNCATE idemstore.cache_entries, idemstore.cache_leases, idemstore.cache_invalidations;
 
 -- leases: when they are over for good
-SET idemstore.test_clock = '2030-01-01 00:00:00Z';
+SET idemstore.test_clock = '2030-01-01 00:00:00+00';
 SELECT (idemstore.cache_fetch('l 1', '1 s')).outcome, (idemstore.cache_fetch('l 2', '1 h')).outcome;
-SET idemstore.test_clock = '2030-01-01 00:00:01.999999Z';
+SET idemstore.test_clock = '2030-01-01 00:00:01.999999+00';
 SELECT * FROM pg_temp.expire();
-SET idemstore.test_clock = '2030-01-01 00:00:02Z';
+SET idemstore.test_clock = '2030-01-01 00:00:02+00';
 SELECT * FROM pg_temp.expire();
 SELECT key FROM idemstore.cache_leases;
 TRUNCATE idemstore.cache_leases;
 
 -- marks: two hours, which is twice the longest lease, after they were first seen
 SELECT idemstore.cache_delete('k'), idemstore.invalidate_by_tag('red'), idemstore.cache_clear();
-SET idemstore.test_clock = '2030-01-01 06:00:00Z';
+SET idemstore.test_clock = '2030-01-01 06:00:00+00';
 SELECT * FROM pg_temp.expire();
 SELECT idemstore.invalidate_by_tag('red'), idemstore.invalidate_by_tag('blue');
-SET idemstore.test_clock = '2030-01-01 07:59:59.999999Z';
+SET idemstore.test_clock = '2030-01-01 07:59:59.999999+00';
 SELECT * FROM pg_temp.expire();
 SELECT name, seen_at FROM idemstore.cache_invalidations ORDER BY name;
-SET idemstore.test_clock = '2030-01-01 08:00:00Z';
+SET idemstore.test_clock = '2030-01-01 08:00:00+00';
 SELECT * FROM pg_temp.expire();
 SELECT name, seen_at FROM idemstore.cache_invalidations ORDER BY name;
-SET idemstore.test_clock = '2030-01-01 10:00:00Z';
+SET idemstore.test_clock = '2030-01-01 10:00:00+00';
 SELECT * FROM pg_temp.expire();
 -- as long as it is there, a value from before is refused; its lease ends first
 SELECT fence FROM idemstore.cache_fetch('k', '1 h') \gset
 SELECT idemstore.invalidate_by_tag('red');
 SELECT * FROM pg_temp.expire();
-SET idemstore.test_clock = '2030-01-01 11:59:59.999999Z';
+SET idemstore.test_clock = '2030-01-01 11:59:59.999999+00';
 SELECT * FROM pg_temp.expire();
 SELECT idemstore.cache_set('k', '1', '1 h', '{red}', :fence);
 -- not while the transaction that left it is open: its own is not seen
@@ -75,7 +75,7 @@ TRUNCATE idemstore.cache_invalidations;
 SELECT idemstore.cache_delete_many(array_agg('k' || i)) FROM generate_series(1, 25) AS i;
 CALL idemstore.expire_all(10);
 SELECT count(seen_at) FROM idemstore.cache_invalidations;
-SET idemstore.test_clock = '2030-01-01 14:00:00Z';
+SET idemstore.test_clock = '2030-01-01 14:00:00+00';
 CALL idemstore.expire_all(10);
 SELECT count(*) FROM idemstore.cache_invalidations;
 TRUNCATE idemstore.cache_entries, idemstore.cache_leases, idemstore.cache_invalidations;
@@ -83,9 +83,9 @@ TRUNCATE idemstore.cache_entries, idemstore.cache_leases, idemstore.cache_invali
 -- cache_max_size: the expired first, then the oldest written, however they are read
 SET idemstore.cache_keep_stale = '1 h';
 SELECT count(idemstore.cache_set_bytes('s ' || i, convert_to(repeat(chr(64 + i), 950), 'UTF8'), CASE i WHEN 7 THEN '4 s' ELSE '1 h' END::interval, '{red}'))
-FROM generate_series(1, 8) AS i, set_config('idemstore.test_clock', '2030-01-02 00:00:0' || i || 'Z', false);
+FROM generate_series(1, 8) AS i, set_config('idemstore.test_clock', '2030-01-02 00:00:0' || i || '+00', false);
 SELECT key, written_at, expires_at - written_at AS ttl FROM idemstore.cache_entries ORDER BY key;
-SET idemstore.test_clock = '2030-01-02 00:00:20Z';
+SET idemstore.test_clock = '2030-01-02 00:00:20+00';
 SELECT idemstore.cache_set('s 2', '2', '1 h'), idemstore.cache_get_bytes('s 1') IS NULL AS miss, (idemstore.cache_fetch('s 2')).outcome;
 SELECT * FROM pg_temp.expire();
 SET idemstore.cache_max_size = '8kB';
@@ -99,7 +99,7 @@ SELECT key FROM idemstore.cache_entries ORDER BY key;
 SELECT * FROM pg_temp.expire();
 SELECT key FROM idemstore.cache_entries ORDER BY key;
 -- another ttl is not another value
-SET idemstore.test_clock = '2030-01-02 00:00:21Z';
+SET idemstore.test_clock = '2030-01-02 00:00:21+00';
 SELECT idemstore.cache_touch('s 5', '2 h');
 SET idemstore.cache_max_size = '3kB';
 SELECT * FROM pg_temp.expire();

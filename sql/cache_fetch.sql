@@ -1,6 +1,6 @@
 -- The guard against stampedes: who computes, who is told what, and which values are refused
 SET timezone = 'UTC';
-SET idemstore.test_clock = '2030-01-01 00:00:00Z';
+SET idemstore.test_clock = '2030-01-01 00:00:00+00';
 
 -- a miss: the first caller computes, the others are told; only a live value is a hit
 SELECT * FROM idemstore.cache_fetch('k');
@@ -21,36 +21,36 @@ SELECT pg_current_xact_id_if_assigned() IS NULL AS no_transaction_id;
 COMMIT;
 
 -- expired: one computes, the others get the old value, for as long as they take it
-SET idemstore.test_clock = '2030-01-01 00:00:10Z';
+SET idemstore.test_clock = '2030-01-01 00:00:10+00';
 SELECT * FROM idemstore.cache_fetch('k', stale => '5 s');
 SELECT * FROM idemstore.cache_fetch('k', stale => '1 us');
 SELECT * FROM idemstore.cache_fetch('k', stale => '5 s', wait => '10 s');
 SELECT outcome, value FROM idemstore.cache_fetch('k');
-SET idemstore.test_clock = '2030-01-01 00:00:14.999999Z';
+SET idemstore.test_clock = '2030-01-01 00:00:14.999999+00';
 SELECT outcome, value FROM idemstore.cache_fetch('k', stale => '5 s');
-SET idemstore.test_clock = '2030-01-01 00:00:15Z';
+SET idemstore.test_clock = '2030-01-01 00:00:15+00';
 SELECT outcome, value FROM idemstore.cache_fetch('k', stale => '5 s');
 -- what was invalidated is not served as stale
 SELECT idemstore.cache_set('i', '1', '1 s', '{red}'), idemstore.cache_set('i 2', '1', '1 s');
-SET idemstore.test_clock = '2030-01-01 00:00:16Z';
+SET idemstore.test_clock = '2030-01-01 00:00:16+00';
 SELECT (idemstore.cache_fetch('i')).outcome, (idemstore.cache_fetch('i 2')).outcome;
 SELECT idemstore.invalidate_by_tag('red'), idemstore.cache_delete('i 2');
 SELECT (idemstore.cache_fetch('i', stale => '1 h')).outcome, (idemstore.cache_fetch('i 2', stale => '1 h')).outcome;
 TRUNCATE idemstore.cache_leases;
 SELECT outcome FROM idemstore.cache_fetch('k', '4 s');
 -- the lease is over: the next one computes, and the former's value is refused
-SET idemstore.test_clock = '2030-01-01 00:00:19.999999Z';
+SET idemstore.test_clock = '2030-01-01 00:00:19.999999+00';
 SELECT outcome FROM idemstore.cache_fetch('k');
-SET idemstore.test_clock = '2030-01-01 00:00:20Z';
+SET idemstore.test_clock = '2030-01-01 00:00:20+00';
 SELECT outcome, fence FROM idemstore.cache_fetch('k', '1 min') \gset
 SELECT :'outcome' AS outcome, :fence > 1893456016000000 AS is_greater, idemstore.cache_set('k', '"late"', fence => 1893456016000000), idemstore.cache_set('k', '"new"', '1 s', fence => :fence);
 SELECT outcome, value FROM idemstore.cache_fetch('k');
 -- over, but nobody else computes: taken, up to twice the lease
 SELECT fence FROM idemstore.cache_fetch('slow', '1 s') \gset slow_
 SELECT fence FROM idemstore.cache_fetch('slower', '1 s') \gset slower_
-SET idemstore.test_clock = '2030-01-01 00:00:21.999999Z';
+SET idemstore.test_clock = '2030-01-01 00:00:21.999999+00';
 SELECT idemstore.cache_set('slow', '1', fence => :slow_fence);
-SET idemstore.test_clock = '2030-01-01 00:00:22Z';
+SET idemstore.test_clock = '2030-01-01 00:00:22+00';
 SELECT idemstore.cache_set('slower', '1', fence => :slower_fence), idemstore.cache_get('slower') IS NULL AS nothing_stored;
 -- leases: fractions of a second, up to an hour
 SELECT outcome FROM idemstore.cache_fetch('l 1', '1 us') UNION ALL SELECT outcome FROM idemstore.cache_fetch('l 2', '1 h') UNION ALL SELECT outcome FROM idemstore.cache_fetch('l 3', '0.25');
@@ -62,13 +62,13 @@ SELECT idemstore.cache_fetch('l', '-1 s');
 SELECT idemstore.cache_fetch('l', '1 mon');
 
 -- refused, since the value could be older: the key was deleted, though it was not there;
-SET idemstore.test_clock = '2030-01-01 01:00:00Z';
+SET idemstore.test_clock = '2030-01-01 01:00:00+00';
 SELECT fence FROM idemstore.cache_fetch('r') \gset
 SELECT idemstore.cache_delete('r'), idemstore.cache_set('r', '1', fence => :fence), idemstore.cache_get('r') IS NULL AS nothing_stored;
 -- the lease is given back with it, and the next value is taken;
 SELECT fence FROM idemstore.cache_fetch('r') \gset
 SELECT idemstore.cache_set('r', '1', '1 s', '{red}', :fence);
-SET idemstore.test_clock = '2030-01-01 01:00:01Z';
+SET idemstore.test_clock = '2030-01-01 01:00:01+00';
 -- a tag was invalidated that nothing has, or one of several; not so a tag of others, or one it had before
 SELECT fence FROM idemstore.cache_fetch('r') \gset
 SELECT idemstore.invalidate_by_tag('unseen'), idemstore.cache_set('r', '2', '1 s', '{unseen}', :fence);
@@ -86,7 +86,7 @@ SELECT idemstore.cache_set('w', '"without"'), idemstore.cache_set('w', '"with"',
 SELECT idemstore.cache_get('w');
 SELECT fence FROM idemstore.cache_fetch('w 3') \gset
 SELECT idemstore.cache_set('w 3', '"brief"', '1 s');
-SET idemstore.test_clock = '2030-01-01 01:00:02Z';
+SET idemstore.test_clock = '2030-01-01 01:00:02+00';
 SELECT idemstore.cache_set('w 3', '"with"', fence => :fence), idemstore.cache_get('w 3') IS NULL AS nothing_stored;
 SELECT fence FROM idemstore.cache_fetch('w 4') \gset
 SELECT idemstore.cache_set('w 4', '0', '-1'), idemstore.cache_set('w 4', '"with"', fence => :fence), idemstore.cache_get('w 4') IS NULL AS nothing_stored;

@@ -1,11 +1,11 @@
 -- Many entries in one call: in the order of the input, all or nothing
 SET timezone = 'UTC';
-SET idemstore.test_clock = '2030-01-01 00:00:00Z';
+SET idemstore.test_clock = '2030-01-01 00:00:00+00';
 
 -- get: one row a key, in input order, duplicates too; NULL is a miss, null is not
 SELECT idemstore.cache_set('a', '{"a":  1}'), idemstore.cache_set('b', 'null'), idemstore.cache_set('c', '3', '1 s'), idemstore.cache_set('A', '"upper"'), idemstore.cache_set('bytes', '"text"');
 SELECT key, value, value IS NULL AS is_miss FROM idemstore.cache_get_many('{c,x,a,b,A,a,bytes,y,c}');
-SET idemstore.test_clock = '2030-01-01 00:00:01Z';
+SET idemstore.test_clock = '2030-01-01 00:00:01+00';
 SELECT * FROM idemstore.cache_get_many('{c,a}') WITH ORDINALITY;
 SELECT * FROM idemstore.cache_get_many('{}');
 SELECT (idemstore.cache_get_many('{b,a}')).value;
@@ -49,7 +49,7 @@ SELECT * FROM idemstore.cache_get_many('{v,w,t}');
 
 -- delete: how many were live, each once
 SELECT idemstore.cache_set('brief', '1', '1 s');
-SET idemstore.test_clock = '2030-01-01 00:00:02Z';
+SET idemstore.test_clock = '2030-01-01 00:00:02+00';
 SELECT idemstore.cache_delete_many('{w,absent,v,w,brief}'), idemstore.cache_delete_many('{w}') AS again, idemstore.cache_delete_many('{}') AS none;
 SELECT key FROM idemstore.cache_entries ORDER BY key;
 SELECT idemstore.cache_delete_many('{a,NULL}');

@@ -1,6 +1,6 @@
 -- What entries depend on: tags, prefixes, and removing and counting by them
 SET timezone = 'UTC';
-SET idemstore.test_clock = '2030-01-01 00:00:00Z';
+SET idemstore.test_clock = '2030-01-01 00:00:00+00';
 CREATE VIEW pg_temp.tags AS SELECT key, tags FROM idemstore.cache_entries ORDER BY key;
 
 -- http-client-toolkit CacheStore, setWithTags: an array replaces, [] clears, duplicates are one
@@ -36,12 +36,12 @@ SELECT idemstore.cache_clear();
 
 -- live ones only: what has expired is removed too, but not counted
 SELECT idemstore.cache_set('live', '1', '1 h', '{red}'), idemstore.cache_set('brief', '1', '1 s', '{red}'), idemstore.cache_set('gone', '1', '-1', '{red}');
-SET idemstore.test_clock = '2030-01-01 00:00:01Z';
+SET idemstore.test_clock = '2030-01-01 00:00:01+00';
 SELECT idemstore.invalidate_by_tag('red');
 SELECT count(*) FROM idemstore.cache_entries;
 -- the tags of an expired entry never survive into the next one
 SELECT idemstore.cache_set('k', '1', '1 s', '{red}'), idemstore.cache_set('l', '1', '1 s', '{red}'), idemstore.cache_set('m', '1', '1 s', '{red}');
-SET idemstore.test_clock = '2030-01-01 00:00:02Z';
+SET idemstore.test_clock = '2030-01-01 00:00:02+00';
 SELECT idemstore.cache_set('k', '2', '1 h'), idemstore.cache_increment('l'), idemstore.cache_set_many('{m}', '{2}');
 TABLE pg_temp.tags;
 SELECT idemstore.invalidate_by_tag('red'), idemstore.cache_get('k'), idemstore.cache_get('l'), idemstore.cache_get('m');
@@ -64,7 +64,7 @@ SELECT idemstore.cache_clear('User') AS one, idemstore.cache_clear('é') AS one,
 SELECT idemstore.cache_clear('user:1') AS two;
 TABLE pg_temp.keys;
 SELECT idemstore.cache_set('used', '1', '1 s'), idemstore.cache_set('useful', '1');
-SET idemstore.test_clock = '2030-01-01 00:00:03Z';
+SET idemstore.test_clock = '2030-01-01 00:00:03+00';
 SELECT idemstore.cache_clear('use');
 TABLE pg_temp.keys;
 SELECT idemstore.cache_clear(prefix => ''), idemstore.cache_clear();
@@ -89,7 +89,7 @@ SELECT idemstore.cache_get('k'), idemstore.invalidate_by_tag('red');
 
 -- more than are fetched at once, found by the index
 SELECT count(idemstore.cache_set('n:' || i, '1', CASE WHEN i % 5 > 0 THEN '1 h' ELSE '1 s' END::interval, ARRAY['n', 'mod ' || i % 2])) FROM generate_series(1, 5000) AS i;
-SET idemstore.test_clock = '2030-01-01 00:00:04Z';
+SET idemstore.test_clock = '2030-01-01 00:00:04+00';
 SET enable_seqscan = off;
 SELECT idemstore.invalidate_by_tag('mod 1');
 SELECT idemstore.cache_clear('n:1');

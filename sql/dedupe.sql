@@ -1,5 +1,5 @@
 -- dedupe: what each call returns or raises
-SET timezone = 'UTC';
+SET timezone = 'UTC'; SET statement_timeout = '20 s';
 SET idemstore.test_clock = '2030-01-01 00:00:00Z';
 CREATE FUNCTION pg_temp.version(name text) RETURNS text LANGUAGE sql AS
 	$$SELECT j.ctid || ' ' || j.xmin || ' ' || j::text FROM idemstore.dedupe_jobs AS j WHERE hash = name$$;

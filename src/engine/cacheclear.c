@@ -15,6 +15,8 @@
 #include "engine/cachechange.h"
 #include "engine/freshness.h"
 #include "engine/spi.h"
+#include "engine/wait.h"
+#include "pg/clock.h"
 
 /* the removal of many */
 typedef struct Removal
@@ -22,10 +24,11 @@ typedef struct Removal
 	ArrayType  *tags;			/* NULL: whatever its tags are */
 	bool		was_live;		/* the last one, which was removed */
 	int64		nlive;
+	IdemTable	table;
 } Removal;
 
 static void remove_all(const char *query, Oid type, Datum what, Removal *removal);
-static void remove_found(Datum key, void *arg);
+static void remove_found(HeapTuple row, TupleDesc desc, void *arg);
 static IdemEntryAction remove_matching(const IdemEntry *old, TimestampTz now,
 									   IdemEntry *new, void *arg);
 static bool has_any_tag(const IdemEntry *entry, ArrayType *tags);
@@ -55,15 +58,28 @@ idem_cache_clear(text *prefix)
 static void
 remove_all(const char *query, Oid type, Datum what, Removal *removal)
 {
+	idem_store_cache_open(&removal->table, RowExclusiveLock);
 	idem_spi_each(query, 1, &type, &what, remove_found, removal);
+	idem_store_table_close(&removal->table);
 }
 
+/* The version that the query has found, or whatever has become of it since. */
 static void
-remove_found(Datum key, void *arg)
+remove_found(HeapTuple row, TupleDesc desc, void *arg)
 {
 	Removal    *removal = arg;
+	bool		isnull;
+	text	   *key = DatumGetTextPP(SPI_getbinval(row, desc, 1, &isnull));
+	ItemPointer tid = (ItemPointer) DatumGetPointer(SPI_getbinval(row, desc, 2, &isnull));
+	TimestampTz expires_at = DatumGetTimestampTz(SPI_getbinval(row, desc, 3, &isnull));
 
-	idem_cachechange_entry(DatumGetTextPP(key), remove_matching, removal);
+	if (idem_store_tuple_delete_version(&removal->table, tid))
+	{
+		removal->was_live = isnull || idem_clock_now() < expires_at;
+		idem_wait_wake(&idem_store_cache_leases, key, NULL);
+	}
+	else
+		idem_cachechange_entry(key, remove_matching, removal);
 	if (removal->was_live)
 		removal->nlive++;
 }

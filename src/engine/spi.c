@@ -75,10 +75,8 @@ visit_batch(IdemSpiVisitor visit, void *arg, MemoryContext per_row)
 
 	for (i = 0; i < n; i++)
 	{
-		bool		isnull;
-
 		CHECK_FOR_INTERRUPTS();
-		visit(SPI_getbinval(batch->vals[i], batch->tupdesc, 1, &isnull), arg);
+		visit(batch->vals[i], batch->tupdesc, arg);
 		MemoryContextReset(per_row);
 	}
 	MemoryContextSwitchTo(caller);

@@ -22,10 +22,10 @@ extern void idem_spi_execute(const char *statement, int nargs, Oid *types,
  */
 extern int64 idem_spi_expire(const char *statement, TimestampTz instant, int32 max_rows);
 
-typedef void (*IdemSpiVisitor) (Datum value, void *arg);
+typedef void (*IdemSpiVisitor) (HeapTuple row, TupleDesc desc, void *arg);
 
 /*
- * Visit the first column, never NULL, of every row of a query, likewise; not
+ * Visit every row of a query, likewise; not
  * connected to SPI.  The visitor may write what the query reads.
  */
 extern void idem_spi_each(const char *query, int nargs, Oid *types, Datum *values,

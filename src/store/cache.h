@@ -58,13 +58,14 @@ extern bool idem_store_cache_find_mark(IdemTable *table, text *name, IdemMark *m
 extern void idem_store_cache_put_mark(IdemTable *table, const IdemMark *mark);
 
 /*
- * The keys with any of these tags, or with this prefix, in the order in which
- * all who write several entries go through them.  $1: what.
+ * The entries with any of these tags, or with this prefix, in the order in
+ * which all who write several go through them: key, ctid, expires_at.  $1:
+ * what.
  */
 #define idem_store_cache_tagged_sql \
-	"SELECT key FROM idemstore.cache_entries WHERE tags OPERATOR(pg_catalog.&&) $1 ORDER BY key"
+	"SELECT key, ctid, expires_at FROM idemstore.cache_entries WHERE tags OPERATOR(pg_catalog.&&) $1 ORDER BY key"
 #define idem_store_cache_prefix_sql \
-	"SELECT key FROM idemstore.cache_entries WHERE pg_catalog.starts_with(key, $1) ORDER BY key"
+	"SELECT key, ctid, expires_at FROM idemstore.cache_entries WHERE pg_catalog.starts_with(key, $1) ORDER BY key"
 
 /*
  * Remove what has expired, for longer than may still be served as stale.  $1:

@@ -290,10 +290,16 @@ idem_store_tuple_update(IdemTable *table, const Datum *values, const bool *isnul
 bool
 idem_store_tuple_delete(IdemTable *table)
 {
+	return idem_store_tuple_delete_version(table, &table->base.slot->tts_tid);
+}
+
+bool
+idem_store_tuple_delete_version(IdemTable *table, ItemPointer tid)
+{
 	TM_FailureData failure;
 
 	if (!is_written(table,
-					table_tuple_delete(table->rel, &table->base.slot->tts_tid,
+					table_tuple_delete(table->rel, tid,
 									   GetCurrentCommandId(true),
 									   GetActiveSnapshot(), InvalidSnapshot,
 									   true, &failure, false)))

@@ -46,4 +46,7 @@ extern bool idem_store_tuple_update(IdemTable *table, const Datum *values,
 									const bool *isnull);
 extern bool idem_store_tuple_delete(IdemTable *table);
 
+/* likewise, a version that a snapshot still in use has shown */
+extern bool idem_store_tuple_delete_version(IdemTable *table, ItemPointer tid);
+
 #endif							/* IDEM_STORE_TUPLE_H */

@@ -101,6 +101,7 @@ sub file
 $node->safe_psql('postgres', "
 	TRUNCATE $state;
 	SELECT idemstore.acquire('long ' || n, $huge) FROM generate_series(1, 170000) AS n");
+is(taken($node, 'long %'), '170000', 'chains of three pages and more are whole');
 foreach my $step (
 	[ 'long chains', '', '170000' ],
 	[ 'emptied', "SELECT idemstore.rate_limit_reset('long ' || n) FROM generate_series(1, 169000) AS n", '1000' ])

@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use IdemTest;
+use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -24,18 +25,21 @@ $node->start;
 my $session = IdemTest::Session->new($node);
 my $reader = IdemTest::Session->new($node);
 $session->ask("SELECT idemstore.set_rate_limit('*', $limit)");
+$session->ask("SET allow_in_place_tablespaces = on; CREATE TABLESPACE elsewhere LOCATION ''");
 
 # One key for all, resources that come and grow, several at once, an acquire that
-# is rolled back, resources that expire, and questions.
+# is rolled back, resources that expire, and questions. Long names make long
+# chains of pages.
+my $name = "rpad(:n::text, 700, ' long')";
 my @scripts = (
 	"SELECT 1 / idemstore.acquire('hot')::int;\n" => 4,
-	"\\set n random(1, 5000)\nSELECT 1 / idemstore.acquire('key ' || :n)::int;\n" => 4,
+	"\\set n random(1, 5000)\nSELECT 1 / idemstore.acquire('key ' || $name)::int;\n" => 4,
 	"\\set n random(1, 5000)
-	SELECT 1 / idemstore.acquire_all(array['both', 'one ' || :n, 'two ' || :n])::int;\n" => 2,
+	SELECT 1 / idemstore.acquire_all(array['both', 'one ' || $name, 'two ' || $name])::int;\n" => 2,
 	"BEGIN;\nSELECT 1 / idemstore.acquire('undone')::int;\nROLLBACK;\n" => 1,
-	"\\set n random(1, 5000)\nSELECT idemstore.acquire('brief ' || :n, quota => 1, per => '1 us');\n" => 2,
+	"\\set n random(1, 5000)\nSELECT idemstore.acquire('brief ' || :n, quota => 1, per => '1 us');\n" => 1,
 	"\\set n random(1, 5000)
-	SELECT 1 / count(*) FROM idemstore.rate_limit_status('key ' || :n) WHERE idemstore.can_proceed('hot');\n" => 1);
+	SELECT 1 / count(*) FROM idemstore.rate_limit_status('key ' || $name) WHERE idemstore.can_proceed('hot');\n" => 1);
 
 # What the functions know of the resources that the table names.
 sub counted
@@ -68,6 +72,7 @@ my @gentle = (
 my @strong = (
 	"VACUUM FULL $state", "ALTER TABLE $state SET LOGGED", 'SELECT idemstore.expire()', "VACUUM FULL $state",
 	"ALTER TABLE $state SET UNLOGGED", "ALTER TABLE $state RESET (autovacuum_enabled)", "REINDEX TABLE $state",
+	"ALTER TABLE $state SET TABLESPACE elsewhere", "ALTER TABLE $state SET TABLESPACE pg_default",
 	"BEGIN; TRUNCATE $state; SELECT idemstore.acquire('hot'); ROLLBACK",
 	"BEGIN; ALTER TABLE $state SET LOGGED; SELECT idemstore.acquire('hot'); ROLLBACK",
 	'BEGIN; DROP EXTENSION idemstore; ROLLBACK');
@@ -127,6 +132,40 @@ is(counted('after'), 1, 'what is acquired after the last TRUNCATE is there');
 ok(finish_storm($storm), 'no client meets an error by TRUNCATE');
 cmp_ok(counted('hot'), '<=', processed($storm, 1), 'no more than what was acquired is there');
 
+# Statements that are cancelled at any moment: what was acknowledged is counted,
+# what was cancelled may be, and nothing is left behind.
+my $file = "$folder/acquires";
+append_to_file($file, "SELECT idemstore.acquire('cancelled');\n" x 5000);
+my @clients = map {
+	my %client = (output => '', errors => '');
+	local $ENV{PGAPPNAME} = 'cancelled';
+	$client{run} = IPC::Run::start(
+		[ $node->installed_command('psql'), '--no-psqlrc', '--no-align', '--tuples-only', '--file', $file,
+			$node->connstr('postgres') ],
+		'<', \undef, '>', \$client{output}, '2>', \$client{errors},
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	\%client
+} 1 .. 6;
+while (grep { $_->{run}->pumpable } @clients)
+{
+	$session->ask("
+		SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE application_name = 'cancelled';
+		VACUUM FULL $state");
+	$_->{run}->pump_nb foreach grep { $_->{run}->pumpable } @clients;
+}
+my ($acknowledged, $cancelled) = (0, 0);
+foreach my $client (@clients)
+{
+	$client->{run}->finish;
+	$acknowledged += () = $client->{output} =~ /^t$/mg;
+	$cancelled += () = $client->{errors} =~ /^\S+ ERROR:  canceling statement due to user request$/mg;
+}
+note("$acknowledged acknowledged, $cancelled cancelled");
+is($acknowledged + $cancelled, 6 * 5000, 'every statement is acknowledged or cancelled');
+cmp_ok($cancelled, '>', 0, 'some are cancelled');
+cmp_ok(counted('cancelled'), '>=', $acknowledged, 'what was acknowledged is counted');
+cmp_ok(counted('cancelled'), '<=', $acknowledged + $cancelled, 'and no more than what was asked for');
+
 # The extension goes and comes back, under sessions that use it, with plans they
 # keep and without. They meet what PostgreSQL says of things that are gone.
 $session->ask('CREATE UNLOGGED TABLE met (state text, message text);' . join(';', map { "
@@ -148,9 +187,9 @@ $rounds = 0;
 while ($storm->{run}->pumpable)
 {
 	$session->ask('DROP EXTENSION idemstore');
-	$session->ask('SELECT pg_sleep(0.02)');
+	$session->ask('SELECT pg_sleep(0.05)');
 	$session->ask("CREATE EXTENSION idemstore; SELECT idemstore.set_rate_limit('*', $limit)");
-	$session->ask('SELECT pg_sleep(0.1)');
+	$session->ask('SELECT pg_sleep(0.2)');
 	$session->ask("BEGIN; DROP EXTENSION idemstore; CREATE EXTENSION idemstore;
 		SELECT idemstore.set_rate_limit('*', $limit); COMMIT");
 	$rounds++;
@@ -173,6 +212,7 @@ is(counted('hot'), $before + 800, 'and is counted');
 # Checksums under load, and after a clean stop.
 run_storm('a storm before the stop', $node, [ '--client=8', '--jobs=1', '--time=1' ], @scripts);
 my $sum = counted('%');
+$session->ask('DROP TABLESPACE elsewhere');
 $session->quit;
 $reader->quit;
 $node->stop;

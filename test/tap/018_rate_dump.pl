@@ -78,6 +78,18 @@ is($copy->ask("SELECT idemstore.acquire('plain', 5), idemstore.acquire('plain'),
 	't|f|f', 'all limits hold in a session that was there before');
 $copy->quit;
 
+# A database made after this one is a copy of its files, and so of the state.
+my $taken = taken($node, '%');
+$session->quit;
+$node->safe_psql('template1', "CREATE DATABASE $_ TEMPLATE postgres STRATEGY $_") foreach 'wal_log', 'file_copy';
+foreach my $database ('wal_log', 'file_copy')
+{
+	is(taken($node, '%', $database), $taken, "$database: the state is copied with its database");
+	check_resources($node, "in a database made by $database", $database);
+}
+$node->safe_psql('postgres', "DROP DATABASE $_") foreach 'wal_log', 'file_copy';
+$session = IdemTest::Session->new($node);
+
 # Age. The state has no transaction ids, and so none that anything waits for. It
 # gets one when core takes it for a heap, and VACUUM lets go of that.
 sub horizon

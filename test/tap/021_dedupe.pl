@@ -179,11 +179,13 @@ next_one_owns('backend killed', sub { $owner->ask("SELECT pg_terminate_backend($
 # the clock would take about a second each.
 my $woken = 0;
 foreach my $end (
-	[ "dedupe_complete('%s', 'true')", 'completed|true|' ],
-	[ "dedupe_fail('%s', 'false')", 'failed||false' ],
-	[ "dedupe_clear('%s')", 'absent||' ])
+	[ 'a completion', "SELECT idemstore.dedupe_complete('%s', 'true')", 'completed|true|' ],
+	[ 'a failure', "SELECT idemstore.dedupe_fail('%s', 'false')", 'failed||false' ],
+	[ 'a clear', "SELECT idemstore.dedupe_clear('%s')", 'absent||' ],
+	[ 'a prepared completion', "BEGIN; SELECT idemstore.dedupe_complete('%s', 'true');
+		PREPARE TRANSACTION 'job'; COMMIT PREPARED 'job'", 'completed|true|' ])
 {
-	my ($call, $expected) = @$end;
+	my ($name, $statements, $expected) = @$end;
 	my $sum = 0;
 	my %answers;
 
@@ -196,15 +198,14 @@ foreach my $end (
 			FROM idemstore.dedupe_wait_for('$hash', '30 s')");
 		wait_for_sleepers($node, 1, 'Extension', $hash);
 		my $since = time();
-		$owner->ask('SELECT idemstore.' . sprintf($call, $hash));
+		$owner->ask(sprintf($statements, $hash));
 		my ($answer, $answered) = $other->receive =~ /^(.*)\|(.*)$/;
 		$answers{$answer}++;
 		$sum += $answered - $since;
 	}
-	$call = sprintf($call, 'k');
-	note("ten calls of $call reached their waiters after $sum s in sum");
-	is_deeply(\%answers, { $expected => 10 }, "a waiter is answered when $call commits");
-	cmp_ok($sum, '<', $bound, "a waiter is woken when $call commits");
+	note("ten times $name reached its waiter after $sum s in sum");
+	is_deeply(\%answers, { $expected => 10 }, "a waiter is answered by $name");
+	cmp_ok($sum, '<', $bound, "a waiter is woken by $name");
 }
 
 # From the latch to the transaction, when the end stays open, or prepared.
@@ -300,8 +301,8 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE locktype = 
 	'0', 'no waiter leaves its lock behind');
 
 # Everything at once, on few jobs that are past their timeout almost at once:
-# claims that are completed, failed, rolled back or left alone, in one
-# transaction or two, while others wait, clear and expire.
+# claims that are completed or failed, in their transaction or later and often
+# too late, or rolled back, while others wait, clear and expire.
 $node->safe_psql('postgres', 'CREATE TABLE ends (hash text, job_id uuid, ended boolean)');
 my $work = "
 	\\set n random(1, 4)
