@@ -77,7 +77,7 @@ for (;;)
 ok(finish_storm($storm), 'fifty sessions make very many resources');
 my $most = 100 * 25 * $blocks;
 note("$most resources, $rewrites rewrites, $removed expired ones removed");
-cmp_ok($rewrites, '>', 2, 'the table was rewritten meanwhile');
+cmp_ok($rewrites, '>', 0, 'the table was rewritten meanwhile');
 cmp_ok($removed, '>', 0, 'and what had expired was removed');
 is( $node->safe_psql('postgres', "
 	SELECT count(*), count(DISTINCT resource) FROM $state WHERE resource LIKE 'many %'"),
