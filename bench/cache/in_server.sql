@@ -1,4 +1,4 @@
--- Gets inside the server: loops of calls, each call a transaction of its own, in
+-- Gets and sets inside the server: loops of calls, each call a transaction of its own, in
 -- many short rounds; the loops of a round follow in random order.
 --
 -- Variables: rounds, calls (per loop and round), entries (in each table).
@@ -40,7 +40,7 @@ RETURNS text
 LANGUAGE sql
 AS $$
 	SELECT format($source$
-		CREATE PROCEDURE bench.get_%2$s_%1$s(this_round integer, calls integer, entries integer)
+		CREATE PROCEDURE bench.%2$s_%1$s(this_round integer, calls integer, entries integer)
 		LANGUAGE plpgsql
 		AS $body$
 		DECLARE
@@ -80,6 +80,56 @@ FROM (VALUES
 		('plain', 'bytes', 'plain.cache_get_bytes')) AS sides (side, form, get)
 \gexec
 
+-- Likewise for 1000 keys that are set again and again: without tags, under the
+-- 3 tags they have (same), and with 2 of them changed (other).
+CREATE FUNCTION bench.set_source(side text, form text, set text)
+RETURNS text
+LANGUAGE sql
+AS $$
+	SELECT format($source$
+		CREATE PROCEDURE bench.%2$s_%1$s(this_round integer, calls integer, entries integer)
+		LANGUAGE plpgsql
+		AS $body$
+		DECLARE
+			value json := bench.json(0);
+			k integer;
+			t integer;
+			tags text[];
+			began timestamptz;
+			ended timestamptz;
+			sets interval[] := '{}';
+		BEGIN
+			COMMIT;
+			FOR i IN 1 .. calls LOOP
+				k := floor(random() * 1000);
+				t := CASE %2$L WHEN 'other' THEN floor(random() * 1000000) ELSE k END;
+				tags := ARRAY['tenant-' || k %% 100, 'user-' || t %% 1000, 'page-' || t];
+				began := clock_timestamp();
+				%3$s;
+				COMMIT;
+				ended := clock_timestamp();
+				sets[i] := ended - began;
+			END LOOP;
+			INSERT INTO bench.timings VALUES (this_round, %2$L, %1$L, bench.typical_us(sets));
+		END
+		$body$
+	$source$, side, form, set)
+$$;
+
+SELECT bench.set_source(side, form, set)
+FROM (VALUES
+		('nothing', 'set', $$PERFORM octet_length('set-' || k)$$),
+		('idemstore', 'set', $$PERFORM idemstore.cache_set('set-' || k, value, '1 hour')$$),
+		('plain', 'set', $$INSERT INTO plain.json_entries AS e VALUES ('set-' || k, value, now() + interval '1 hour')
+			ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at$$),
+		('nothing', 'same', $$PERFORM octet_length('same-' || k)$$),
+		('idemstore', 'same', $$PERFORM idemstore.cache_set('same-' || k, value, '1 hour', tags)$$),
+		('tagged', 'same', $$PERFORM tagged.cache_set('same-' || k, value, '1 hour', tags)$$),
+		('nothing', 'other', $$PERFORM octet_length('other-' || k)$$),
+		('idemstore', 'other', $$PERFORM idemstore.cache_set('other-' || k, value, '1 hour', tags)$$),
+		('tagged', 'other', $$PERFORM tagged.cache_set('other-' || k, value, '1 hour', tags)$$)) AS sides (side, form, set)
+\gexec
+
 -- What is there before the first timing is the same everywhere, and analyzed:
 -- the rivals' plans are those of a table in use.
 SELECT count(idemstore.cache_set('json-' || i, bench.json(i), '1 hour')),
@@ -99,10 +149,10 @@ VACUUM ANALYZE swept.json_entries;
 VACUUM ANALYZE tagged.json_entries;
 CHECKPOINT;
 
-SELECT format('CALL bench.get_%s_%s(%s, %s, %s)', form, side, round, :calls, :entries)
-FROM generate_series(0, :rounds) AS round, unnest('{json,bytes}'::text[]) AS form,
-	unnest('{nothing,idemstore,plain}'::text[]) AS side
-ORDER BY round, form, random()
+SELECT format('CALL bench.%I(%s, %s, %s)', proname, round, :calls, :entries)
+FROM generate_series(0, :rounds) AS round, pg_proc
+WHERE prokind = 'p' AND pronamespace = 'bench'::regnamespace
+ORDER BY round, split_part(proname, '_', 1), random()
 \gexec
 
 -- Each round against itself, so that a busy moment weighs on both. Round 0
@@ -115,5 +165,5 @@ SELECT form,
 FROM bench.timings AS ours
 JOIN bench.timings AS theirs USING (round, form)
 JOIN bench.timings AS nothing USING (round, form)
-WHERE round > 0 AND ours.side = 'idemstore' AND theirs.side = 'plain' AND nothing.side = 'nothing'
+WHERE round > 0 AND ours.side = 'idemstore' AND theirs.side NOT IN ('idemstore', 'nothing') AND nothing.side = 'nothing'
 GROUP BY form;

@@ -85,7 +85,6 @@ idem_store_table_open(IdemTable *table, IdemTableInfo *info, LOCKMODE lockmode)
 	table->lockmode = lockmode;
 	table->rel = idem_store_table_open_relation(info, lockmode);
 	table->pkey = index_open(idem_compat_primary_key_index(table->rel), lockmode);
-	table->scan = table_slot_create(table->rel, NULL);
 }
 
 Relation

@@ -75,7 +75,7 @@ typedef struct IdemTable
 	IdemVersion base;			/* the committed version, or our own */
 	IdemVersion pending;		/* the version another open transaction made */
 	IdemVersion match;			/* what a visitor chose */
-	TupleTableSlot *scan;
+	TupleTableSlot *scan;		/* NULL before it is needed */
 	EState	   *estate;			/* for writes; NULL before the first */
 	ResultRelInfo *result_rel;
 	TupleTableSlot *new_row;

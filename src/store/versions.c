@@ -57,6 +57,8 @@ static IdemVisit take_any(TupleTableSlot *slot, void *arg);
 static bool is_speculative(const SnapshotData *dirty, Speculation *speculation);
 static bool wait_for(const Speculation *speculation);
 static void clear(IdemVersion *version);
+static TupleTableSlot *scan_slot(IdemTable *table);
+static void clear_scan(IdemTable *table);
 static void keep(IdemTable *table, IdemVersion *version, TransactionId open_xid);
 static bool is_there(const IdemVersion *version);
 static bool is_superseded(TupleTableSlot *slot);
@@ -99,7 +101,7 @@ idem_store_versions_fetch(IdemTable *table, const IdemKey *key, Snapshot snapsho
 	IndexScanDesc desc = begin(&scan, snapshot);
 	bool		found;
 
-	found = index_getnext_slot(desc, ForwardScanDirection, table->scan);
+	found = index_getnext_slot(desc, ForwardScanDirection, scan_slot(table));
 	if (found)
 		keep(table, &table->base, InvalidTransactionId);
 	index_endscan(desc);
@@ -118,7 +120,7 @@ idem_store_versions_match(IdemTable *table, Oid index, int nkeys,
 	clear(&table->match);
 	scan.index = index_open(index, AccessShareLock);
 	desc = begin(&scan, snapshot);
-	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, table->scan))
+	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, scan_slot(table)))
 	{
 		CHECK_FOR_INTERRUPTS();
 		goes_on = offer(table, InvalidTransactionId, visit, arg);
@@ -192,7 +194,7 @@ probe_once(const KeyScan *scan)
 	InitDirtySnapshot(dirty);
 	desc = begin(scan, &dirty);
 	while (!has_two_bases &&
-		   index_getnext_slot(desc, ForwardScanDirection, table->scan) &&
+		   index_getnext_slot(desc, ForwardScanDirection, scan_slot(table)) &&
 		   !is_speculative(&dirty, &speculation))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -206,7 +208,7 @@ probe_once(const KeyScan *scan)
 			keep(table, &table->pending, dirty.xmin);
 	}
 	index_endscan(desc);
-	ExecClearTuple(table->scan);
+	clear_scan(table);
 
 	return !wait_for(&speculation) && !has_two_bases &&
 		!has_ended(table->base.open_xid) &&
@@ -226,14 +228,14 @@ find_latest(const KeyScan *scan, IdemVisitor visit, void *arg)
 	bool		goes_on = true;
 
 	clear(&table->match);
-	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, table->scan))
+	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, scan_slot(table)))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (table_tuple_satisfies_snapshot(table->rel, table->scan, latest))
 			goes_on = offer(table, InvalidTransactionId, visit, arg);
 	}
 	index_endscan(desc);
-	ExecClearTuple(table->scan);
+	clear_scan(table);
 	UnregisterSnapshot(latest);
 	return is_there(&table->match);
 }
@@ -252,7 +254,7 @@ match_dirty_once(const KeyScan *scan, IdemVisitor visit, void *arg)
 	InitDirtySnapshot(dirty);
 	desc = begin(scan, &dirty);
 	while (goes_on &&
-		   index_getnext_slot(desc, ForwardScanDirection, table->scan) &&
+		   index_getnext_slot(desc, ForwardScanDirection, scan_slot(table)) &&
 		   !is_speculative(&dirty, &speculation))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -260,7 +262,7 @@ match_dirty_once(const KeyScan *scan, IdemVisitor visit, void *arg)
 						dirty.xmin : dirty.xmax, visit, arg);
 	}
 	index_endscan(desc);
-	ExecClearTuple(table->scan);
+	clear_scan(table);
 
 	return !wait_for(&speculation) && !has_ended(table->match.open_xid);
 }
@@ -308,6 +310,22 @@ clear(IdemVersion *version)
 	version->open_xid = InvalidTransactionId;
 }
 
+/* made when it is needed: most reads hand the only one over */
+static TupleTableSlot *
+scan_slot(IdemTable *table)
+{
+	if (table->scan == NULL)
+		table->scan = table_slot_create(table->rel, NULL);
+	return table->scan;
+}
+
+static void
+clear_scan(IdemTable *table)
+{
+	if (table->scan != NULL)
+		ExecClearTuple(table->scan);
+}
+
 /* hand the row in the scan's slot over, without copying it */
 static void
 keep(IdemTable *table, IdemVersion *version, TransactionId open_xid)
@@ -316,7 +334,7 @@ keep(IdemTable *table, IdemVersion *version, TransactionId open_xid)
 
 	version->slot = table->scan;
 	version->open_xid = open_xid;
-	table->scan = slot != NULL ? slot : table_slot_create(table->rel, NULL);
+	table->scan = slot;
 }
 
 static bool
