@@ -5,6 +5,12 @@
 #	make quickstart		build, install, show it at work
 #	make test		every suite, in a throw-away cluster
 #	make test-assert	the same with the extension's assertions on
+#	make test-ubsan		the same, and undefined behaviour ends the server
+#	make test-asan		the same with the address sanitizer, on PostgreSQL 17
+#	make test-valgrind	pg_regress in a server under valgrind
+#	make test-cassert	the same on a server with its own assertions on
+#	make test-versions	every suite on PostgreSQL 15, 17 and 18
+#	make coverage		which lines of src/ the suites run
 #	make check-arch		the rules on the code itself
 #	make format		indent the C code
 #	make bench		timings, no pass or fail
@@ -16,7 +22,10 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" idemstore.co
 MODULE_big = idemstore
 OBJS := $(patsubst %.c,%.o,src/idemstore.c $(sort $(wildcard src/*/*.c)))
 PG_CPPFLAGS = -I$(srcdir)/src $(if $(ASSERT),-DUSE_ASSERT_CHECKING)
-PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare \
+	$(if $(SANITIZE),$(SANITIZER) -fno-omit-frame-pointer -fno-wrapv) $(if $(COVERAGE),--coverage -O0)
+SHLIB_LINK = $(if $(SANITIZE),$(SANITIZER)) $(if $(COVERAGE),--coverage)
+SANITIZER = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 
 # The install script: later fragments use what earlier ones create.
 SQL_FRAGMENTS = $(addprefix src/sql/,schema.sql idempotency.sql dedupe.sql cache.sql ratelimit.sql expiry.sql privileges.sql)
@@ -67,10 +76,24 @@ test: deps
 	+$(MAKE) --no-print-directory install
 	PG_CONFIG='$(PG_CONFIG)' test/run
 
+test-versions:
+	test/versions $(VERSIONS)
+
+# Build with the settings, run the command, build as usual again.
+define with_build
+	+$(MAKE) --no-print-directory install with_llvm=no $(1)
+	+status=0; $(2) || status=$$?; $(MAKE) --no-print-directory install && exit $$status
+endef
+
+# The arch suite looks at what is shipped.
+RUN_SUITES = PG_CONFIG='$(PG_CONFIG)' test/run unit regress isolation pgtap tap
+
 test-assert: deps
-	+$(MAKE) --no-print-directory install ASSERT=1
-	+status=0; PG_CONFIG='$(PG_CONFIG)' test/run || status=$$?; \
-		$(MAKE) --no-print-directory install && exit $$status
+	$(call with_build,ASSERT=1,$(RUN_SUITES))
+
+test-ubsan: deps
+	$(call with_build,ASSERT=1 SANITIZE=undefined,UNIT_CFLAGS='$(SANITIZER)' $(RUN_SUITES))
+test-ubsan: SANITIZE = undefined
 
 quickstart: deps
 	+$(MAKE) --no-print-directory install

@@ -75,7 +75,7 @@ idem_adaptive_settle(IdemAdaptiveState *state, const IdemRateLimit *limit,
 		recalculate(state, limit, now);
 		return true;
 	}
-	if (state->recalculate_at - now > interval)
+	if (state->recalculate_at > add_bounded(now, interval))
 	{
 		state->recalculate_at = now + interval;
 		return true;

@@ -5,10 +5,11 @@
 #ifndef IDEM_ENGINE_RATEMATH_BOUNDS_H
 #define IDEM_ENGINE_RATEMATH_BOUNDS_H
 
-/* b is at least 0 */
 static inline int64
 add_bounded(int64 a, int64 b)
 {
+	if (b < 0)
+		return a < PG_INT64_MIN - b ? PG_INT64_MIN : a + b;
 	return a > PG_INT64_MAX - b ? PG_INT64_MAX : a + b;
 }
 

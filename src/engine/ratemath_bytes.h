@@ -1,6 +1,7 @@
 /*
  * ratemath_bytes.h
- *		Fields to bytes and back, at any alignment.
+ *		Fields to bytes and back, at any alignment, and which of them are sound:
+ *		an instant less some spans stays in the range.
  */
 #ifndef IDEM_ENGINE_RATEMATH_BYTES_H
 #define IDEM_ENGINE_RATEMATH_BYTES_H
@@ -10,5 +11,17 @@
 	(memcpy(bytes, &(field), sizeof(field)), (bytes) += sizeof(field))
 #define GET(bytes, field) \
 	(memcpy(&(field), bytes, sizeof(field)), (bytes) += sizeof(field))
+
+static inline bool
+is_instant(int64 value)
+{
+	return value > -(INT64CONST(1) << 62);
+}
+
+static inline bool
+is_span(int64 value)
+{
+	return value > 0 && value < INT64CONST(1) << 52;
+}
 
 #endif							/* IDEM_ENGINE_RATEMATH_BYTES_H */

@@ -13,7 +13,7 @@
 #define BUCKET_SIZE (3 * sizeof(int64) + sizeof(int128))
 #define FIXED_SIZE (3 * sizeof(int64))
 
-/* what precedes the logs; the reason is its last byte */
+/* what precedes the logs */
 #define ADAPTIVE_HEADER_SIZE (6 * sizeof(int64) + 3 * sizeof(uint8))
 
 static bool is_sound_adaptive(const char *bytes, const char *end);
@@ -23,6 +23,7 @@ static char *encode_fixed(const IdemFixedWindow *fixed, char *bytes);
 static void decode_fixed(IdemFixedWindow *fixed, const char *bytes);
 static char *encode_adaptive(const IdemAdaptiveState *state, char *bytes);
 static void decode_adaptive(IdemAdaptiveState *state, const char *bytes);
+static const char *decode_adaptive_header(IdemAdaptiveState *state, const char *bytes);
 
 Size
 idem_ratemath_encode(const IdemRateState *state, char *bytes)
@@ -92,14 +93,14 @@ idem_ratemath_is_sound(const char *bytes, Size size)
 			if (end - bytes < BUCKET_SIZE)
 				return false;
 			decode_bucket(&bucket, bytes);
-			return bucket.refill > 0 && bucket.period > 0 &&
-				bucket.missing >= 0 &&
+			return bucket.refill > 0 && is_span(bucket.period) &&
+				is_instant(bucket.last) && bucket.missing >= 0 &&
 				bucket.missing <= (int128) PG_INT64_MAX * bucket.period;
 		case IDEM_FIXED_WINDOW:
 			if (end - bytes < FIXED_SIZE)
 				return false;
 			decode_fixed(&fixed, bytes);
-			return fixed.period > 0 && fixed.count >= 0;
+			return is_span(fixed.period) && is_instant(fixed.start) && fixed.count >= 0;
 		case IDEM_ADAPTIVE:
 			return is_sound_adaptive(bytes, end);
 		case IDEM_RATE_NOTHING:
@@ -111,13 +112,18 @@ idem_ratemath_is_sound(const char *bytes, Size size)
 static bool
 is_sound_adaptive(const char *bytes, const char *end)
 {
-	uint8		reason;
+	IdemAdaptiveState state;
 
 	if (end - bytes < ADAPTIVE_HEADER_SIZE)
 		return false;
-	bytes += ADAPTIVE_HEADER_SIZE - sizeof(reason);
-	GET(bytes, reason);
-	return reason <= IDEM_SPLIT_HIGH && idem_runlog_is_sound(&bytes, end) &&
+	bytes = decode_adaptive_header(&state, bytes);
+	return state.reason <= IDEM_SPLIT_HIGH && is_span(state.retention) &&
+		(state.last == PG_INT64_MIN || is_instant(state.last)) &&
+		(!state.has_user || is_instant(state.last_user)) &&
+		is_instant(state.recalculate_at) &&
+		state.user_reserved >= 0 && state.background_max >= 0 &&
+		state.user_reserved <= PG_INT64_MAX - state.background_max &&
+		idem_runlog_is_sound(&bytes, end) &&
 		idem_runlog_is_sound(&bytes, end) && idem_runlog_is_sound(&bytes, end);
 }
 
@@ -179,6 +185,15 @@ encode_adaptive(const IdemAdaptiveState *state, char *bytes)
 static void
 decode_adaptive(IdemAdaptiveState *state, const char *bytes)
 {
+	bytes = decode_adaptive_header(state, bytes);
+	bytes = idem_runlog_decode(&state->user, bytes);
+	bytes = idem_runlog_decode(&state->background, bytes);
+	idem_runlog_decode(&state->activity, bytes);
+}
+
+static const char *
+decode_adaptive_header(IdemAdaptiveState *state, const char *bytes)
+{
 	uint8		has_user;
 	uint8		is_paused;
 	uint8		reason;
@@ -195,7 +210,5 @@ decode_adaptive(IdemAdaptiveState *state, const char *bytes)
 	state->has_user = has_user != 0;
 	state->background_paused = is_paused != 0;
 	state->reason = (IdemSplitReason) reason;
-	bytes = idem_runlog_decode(&state->user, bytes);
-	bytes = idem_runlog_decode(&state->background, bytes);
-	idem_runlog_decode(&state->activity, bytes);
+	return bytes;
 }

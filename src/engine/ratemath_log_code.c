@@ -60,22 +60,25 @@ idem_runlog_decode(IdemRunLog *log, const char *bytes)
 		get_narrow(log->count, log->length, 0, 0, bytes);
 }
 
-/* Any window and any instants do no harm. */
+/* Any counts do no harm. */
 bool
 idem_runlog_is_sound(const char **bytes, const char *end)
 {
 	uint8		length;
 	uint8		wide;
+	int64		window;
+	int64		base;
 	Size		size;
 
 	if (end - *bytes < HEADER_SIZE)
 		return false;
 	GET(*bytes, length);
 	GET(*bytes, wide);
-	if (length > IDEM_MAX_RUNS || wide > 1)
+	GET(*bytes, window);
+	GET(*bytes, base);
+	if (length > IDEM_MAX_RUNS || wide > 1 || !is_span(window) || !is_instant(base))
 		return false;
-	size = 2 * sizeof(int64) + room_for(length) *
-		(sizeof(uint32) + (wide ? sizeof(int64) : sizeof(uint32)));
+	size = room_for(length) * (sizeof(uint32) + (wide ? sizeof(int64) : sizeof(uint32)));
 	if (end - *bytes < size)
 		return false;
 	*bytes += size;
