@@ -95,6 +95,31 @@ test-ubsan: deps
 	$(call with_build,ASSERT=1 SANITIZE=undefined,UNIT_CFLAGS='$(SANITIZER)' $(RUN_SUITES))
 test-ubsan: SANITIZE = undefined
 
+# A preloaded sanitizer hangs in the host's own server, in these it does not.
+test-asan:
+	test/chroot 17 make --no-print-directory with_llvm=no test-asan-here
+
+test-asan-here: deps
+	$(call with_build,ASSERT=1 SANITIZE=address,UNIT_CFLAGS='$(SANITIZER)' \
+		ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" $(RUN_SUITES))
+test-asan-here: SANITIZE = address
+
+test-valgrind: deps
+	+$(MAKE) --no-print-directory install
+	PG_CONFIG='$(PG_CONFIG)' test/valgrind $(SERVERS)/source-15
+
+# debug_discard_caches makes storms useless.
+CASSERT = $(SERVERS)/cassert-15
+test-cassert: deps
+	PG_CONFIG='$(PG_CONFIG)' test/cassert $(CASSERT)
+	$(call with_build,ASSERT=1 PG_CONFIG=$(CASSERT)/server/bin/pg_config,PG_CONFIG=$(CASSERT)/server/bin/pg_config test/run regress isolation pgtap)
+
+coverage: deps
+	$(call with_build,COVERAGE=1,PG_CONFIG='$(PG_CONFIG)' test/coverage)
+
+# what is built or fetched once and used again, as test/chroot's
+SERVERS = $(or $(CHROOTS),/var/tmp/idemstore)
+
 quickstart: deps
 	+$(MAKE) --no-print-directory install
 	PG_CONFIG='$(PG_CONFIG)' test/throwaway -o max_connections=200 sh -c 'examples/quickstart/run && examples/http/run && \
@@ -110,5 +135,5 @@ format:
 
 force:
 
-.PHONY: deps test test-assert quickstart bench check-arch format force
+.PHONY: deps test test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench check-arch format force
 .DELETE_ON_ERROR:

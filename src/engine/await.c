@@ -19,8 +19,10 @@
 #include "pg/errors.h"
 #include "store/idempotency.h"
 
-static IdemView look(const IdemAwait *await, IdemRecord *record,
-					 TransactionId *blocker, int64 *lease_us);
+static IdemView look(const IdemAwait *await, const pg_uuid_t *job_id,
+					 IdemRecord *record, TransactionId *blocker,
+					 int64 *lease_us);
+static bool is_end_of(const IdemStanding *standing, const pg_uuid_t *job_id);
 static void follow_pending(const IdemTable *table, TimestampTz now,
 						   IdemStanding *standing);
 static void raise_own(const text *key);
@@ -46,13 +48,17 @@ idem_await_end(const IdemAwait *await, int64 timeout_us, IdemRecord *record)
 	IdemWaiter	waiter;
 	TransactionId blocker;
 	int64		lease_us;
+	pg_uuid_t	job_id;
 	IdemView	view;
 
 	idem_wait_begin(&waiter, await->family, await->key, await->scope, timeout_us);
-	do
-		view = look(await, record, &blocker, &lease_us);
+	view = look(await, NULL, record, &blocker, &lease_us);
 	while (view == IDEM_VIEW_PENDING &&
-		   idem_wait_sleep(&waiter, blocker, false, lease_us));
+		   idem_wait_sleep(&waiter, blocker, false, lease_us))
+	{
+		job_id = record->job_id;
+		view = look(await, &job_id, record, &blocker, &lease_us);
+	}
 	idem_wait_end(&waiter);
 	return view;
 }
@@ -63,13 +69,16 @@ idem_await_look(const IdemAwait *await, IdemRecord *record)
 	TransactionId blocker;
 	int64		lease_us;
 
-	return look(await, record, &blocker, &lease_us);
+	return look(await, NULL, record, &blocker, &lease_us);
 }
 
-/* sets also who is in the way, and how long the lease still matters */
+/*
+ * sets also who is in the way, and how long the lease still matters; job_id is
+ * what was waited for until now
+ */
 static IdemView
-look(const IdemAwait *await, IdemRecord *record, TransactionId *blocker,
-	 int64 *lease_us)
+look(const IdemAwait *await, const pg_uuid_t *job_id, IdemRecord *record,
+	 TransactionId *blocker, int64 *lease_us)
 {
 	IdemKey		key = idem_store_records_key(await->key, await->scope);
 	TimestampTz now;
@@ -80,7 +89,8 @@ look(const IdemAwait *await, IdemRecord *record, TransactionId *blocker,
 	idem_store_versions_find(&table, &key);
 	now = idem_clock_now();
 	idem_standing_describe(&table, now, &standing);
-	if (await->ends_with_lease && idem_store_versions_has_pending(&table))
+	if (await->ends_with_lease && idem_store_versions_has_pending(&table) &&
+		!is_end_of(&standing, job_id))
 		follow_pending(&table, now, &standing);
 	*record = standing.record;
 	if (standing.kind == IDEM_FINAL)
@@ -100,6 +110,14 @@ look(const IdemAwait *await, IdemRecord *record, TransactionId *blocker,
 			return IDEM_VIEW_LAPSED;
 	}
 	return standing.is_own ? IDEM_VIEW_OWN : IDEM_VIEW_PENDING;
+}
+
+/* It counts even when it is being opened anew. */
+static bool
+is_end_of(const IdemStanding *standing, const pg_uuid_t *job_id)
+{
+	return job_id != NULL && standing->kind == IDEM_FINAL &&
+		memcmp(&standing->record.job_id, job_id, sizeof(pg_uuid_t)) == 0;
 }
 
 /*

@@ -62,10 +62,12 @@ idem_ratework_look_up(const IdemSlots *slots, const IdemSlot *slot, IdemRateWork
 static bool
 settle(IdemRateLog *log, TimestampTz now, bool *must_keep_always)
 {
-	bool		is_from_future = log->state.algorithm == IDEM_ADAPTIVE &&
-	now < log->state.as.adaptive.last;
-	bool		must_keep = idem_ratemath_settle(&log->state, log->limit, now);
+	bool		is_from_future;
+	bool		must_keep;
 
+	is_from_future = log->state.algorithm == IDEM_ADAPTIVE &&
+		now < log->state.as.adaptive.last;
+	must_keep = idem_ratemath_settle(&log->state, log->limit, now);
 	*must_keep_always |= must_keep &&
 		(is_from_future || log->limit->algorithm != IDEM_ADAPTIVE);
 	return must_keep;
