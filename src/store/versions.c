@@ -48,6 +48,9 @@ typedef struct Speculation
 
 static KeyScan key_scan(IdemTable *table, const IdemKey *key, Datum *keys);
 static IndexScanDesc begin(const KeyScan *scan, Snapshot snapshot);
+static bool find_own(const KeyScan *scan, Snapshot snapshot);
+static bool is_own(TupleTableSlot *slot);
+static bool is_removed_by_us(TupleTableSlot *slot, Snapshot snapshot);
 static bool probe_once(const KeyScan *scan);
 static bool find_latest(const KeyScan *scan, IdemVisitor visit, void *arg);
 static bool match_dirty_once(const KeyScan *scan, IdemVisitor visit, void *arg);
@@ -105,6 +108,8 @@ idem_store_versions_fetch(IdemTable *table, const IdemKey *key, Snapshot snapsho
 	if (found)
 		keep(table, &table->base, InvalidTransactionId);
 	index_endscan(desc);
+	if (found && IsolationUsesXactSnapshot() && is_superseded(table->base.slot))
+		return find_own(&scan, snapshot);
 	return found;
 }
 
@@ -177,6 +182,49 @@ begin(const KeyScan *scan, Snapshot snapshot)
 									   scan->nkeys);
 	index_rescan(desc, scan_keys, scan->nkeys, NULL, 0);
 	return desc;
+}
+
+/*
+ * The snapshot of a transaction shows a version that others have replaced since.
+ * Where this transaction has in turn written what they left, that is the row to
+ * it, or nothing if it removed it.
+ */
+static bool
+find_own(const KeyScan *scan, Snapshot snapshot)
+{
+	IdemTable  *table = scan->table;
+	IndexScanDesc desc = begin(scan, SnapshotAny);
+	bool		is_removed = false;
+	bool		is_found = false;
+
+	while (!is_found && index_getnext_slot(desc, ForwardScanDirection, table->scan))
+	{
+		CHECK_FOR_INTERRUPTS();
+		is_removed |= is_removed_by_us(table->scan, snapshot);
+		is_found = is_own(table->scan) &&
+			table_tuple_satisfies_snapshot(table->rel, table->scan, snapshot);
+	}
+	if (is_found)
+		keep(table, &table->base, InvalidTransactionId);
+	index_endscan(desc);
+	return is_found || !is_removed;
+}
+
+static bool
+is_own(TupleTableSlot *slot)
+{
+	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header_of(slot)));
+}
+
+/* changed or deleted, by a command that the snapshot is to see */
+static bool
+is_removed_by_us(TupleTableSlot *slot, Snapshot snapshot)
+{
+	HeapTupleHeader header = header_of(slot);
+
+	return is_superseded(slot) &&
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(header)) &&
+		HeapTupleHeaderGetCmax(header) < snapshot->curcid;
 }
 
 /* false when what was seen did not hold to the end */
@@ -358,7 +406,7 @@ idem_store_versions_has_pending(const IdemTable *table)
 bool
 idem_store_versions_base_is_own(const IdemTable *table)
 {
-	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header_of(table->base.slot)));
+	return is_own(table->base.slot);
 }
 
 /* a dirty scan also returns what an open transaction made and changed again */

@@ -19,7 +19,10 @@ extern void idem_store_versions_probe(IdemTable *table, const IdemKey *key);
 /* As probe, but when there is no base, that is certain.  Is there one? */
 extern bool idem_store_versions_find(IdemTable *table, const IdemKey *key);
 
-/* Fill base with the version that the snapshot sees.  Is there one? */
+/*
+ * Fill base with the version that the snapshot sees.  Is there one?  What this
+ * transaction wrote to a row that has changed since its snapshot counts.
+ */
 extern bool idem_store_versions_fetch(IdemTable *table, const IdemKey *key,
 									  Snapshot snapshot);
 
