@@ -69,6 +69,24 @@ SELECT idemstore.cache_set('f 1', '1', fence => :one_fence) AS refused, idemstor
 -- more keys than the lock table would hold, one lock each
 SELECT idemstore.cache_delete_many(array_agg('k ' || i)) FROM generate_series(1, 100000) AS i;
 SELECT idemstore.invalidate_by_tags(array_agg('t ' || i)) FROM generate_series(1, 100000) AS i;
+-- one by one in a transaction, however many: only so many locks
+CREATE FUNCTION pg_temp.locks() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'userlock' $$;
+BEGIN;
+SELECT count(idemstore.cache_delete('k ' || i)) FROM generate_series(1, 10) AS i;
+SELECT pg_temp.locks();
+SELECT count(idemstore.cache_delete('k ' || i)) FROM generate_series(1, 1000) AS i;
+SELECT pg_temp.locks() < 300 AS are_few;
+COMMIT;
+BEGIN;
+SELECT count(idemstore.cache_set('k ' || i, '1', '1 h', ARRAY['t ' || i])) FROM generate_series(1, 10) AS i;
+SELECT pg_temp.locks();
+SELECT count(idemstore.cache_set('k ' || i, '1', '1 h', ARRAY['t ' || i])) FROM generate_series(1, 1000) AS i;
+SELECT pg_temp.locks() < 300 AS are_few;
+ROLLBACK;
+BEGIN;
+SELECT idemstore.cache_set('f ' || i, '1', '1 h', ARRAY['t ' || i], fence) AS is_stored, count(*) FROM generate_series(1, 1000) AS i, LATERAL idemstore.cache_fetch('f ' || i) GROUP BY 1;
+SELECT pg_temp.locks() < 300 AS are_few;
+ROLLBACK;
 
 -- in a transaction
 BEGIN;

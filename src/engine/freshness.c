@@ -5,6 +5,11 @@
  * Whoever stores takes the lock of a name shared and without waiting; whoever
  * invalidates takes it exclusively, and scans afterwards under a snapshot
  * taken then.  Both keep it to the end of the transaction.
+ *
+ * The lock table is everybody's, so a transaction with too many names takes one
+ * lock for all of them: MANY_STORED, which all who invalidate take as well, or
+ * MANY_INVALIDATED, which all who store take as well.  Neither keeps others out
+ * who do the same.
  */
 #include "postgres.h"
 
@@ -23,14 +28,25 @@
 #define OF_KEY		'k'
 #define OF_TAG		't'
 #define OF_ALL		'*'
-#define OF_MANY		'#'
 
-/* locks on names that one call takes */
-#define MAX_LOCKS	100
+/* the locks for too many names; nothing has such a name */
+#define MANY_STORED			'+'
+#define MANY_INVALIDATED	'-'
+
+/* locks on names that a transaction takes one by one */
+#define MAX_LOCKS	256
+
+/* how many this transaction took; those that a savepoint gave back count, too */
+static int	nlocks;
+static FullTransactionId counted_for;
 
 static void invalidate(text **names, int n);
+static void lock_exclusively(text **names, int n);
+static bool lock_shared(const text *name);
+static bool lock_many(char kind, LOCKMODE lockmode, bool dont_wait);
+static bool lock_name(const text *name, LOCKMODE lockmode, bool dont_wait);
+static bool has_locks_for(int n);
 static text *full_name(char kind, const text *name);
-static LockAcquireResult lock_name(const text *name, LOCKMODE lockmode, bool dont_wait);
 static bool may_store_under(text **names, int n, struct varlena *snapshot);
 static int	tag_names(ArrayType *tags, text ***names);
 
@@ -70,10 +86,6 @@ idem_freshness_invalidate_all(void)
 	invalidate(&name, 1);
 }
 
-/*
- * The names are sorted, so that two callers never wait for each other.  Too
- * many for the lock table share one lock, which all who store take as well.
- */
 static void
 invalidate(text **names, int n)
 {
@@ -81,14 +93,7 @@ invalidate(text **names, int n)
 	IdemTable	marks;
 	int			i;
 
-	if (n > MAX_LOCKS)
-		(void) lock_name(full_name(OF_MANY, NULL), ExclusiveLock, false);
-	else
-	{
-		for (i = 0; i < n; i++)
-			(void) lock_name(names[i], ExclusiveLock, false);
-	}
-
+	lock_exclusively(names, n);
 	idem_store_cache_open_marks(&marks, RowExclusiveLock);
 	for (i = 0; i < n; i++)
 	{
@@ -98,6 +103,63 @@ invalidate(text **names, int n)
 		idem_store_cache_put_mark(&marks, &mark);
 	}
 	idem_store_table_close(&marks);
+}
+
+/* The names are sorted, so that two callers never wait for each other. */
+static void
+lock_exclusively(text **names, int n)
+{
+	int			i;
+
+	(void) lock_many(MANY_STORED, RowExclusiveLock, false);
+	if (!has_locks_for(n))
+	{
+		(void) lock_many(MANY_INVALIDATED, RowExclusiveLock, false);
+		return;
+	}
+	for (i = 0; i < n; i++)
+		(void) lock_name(names[i], ExclusiveLock, false);
+}
+
+/* Never waits.  False while an invalidation of the name is open or due. */
+static bool
+lock_shared(const text *name)
+{
+	if (!has_locks_for(1) && lock_many(MANY_STORED, ShareLock, true))
+		return true;
+	return lock_name(name, ShareLock, true);
+}
+
+static bool
+lock_many(char kind, LOCKMODE lockmode, bool dont_wait)
+{
+	return lock_name(full_name(kind, NULL), lockmode, dont_wait);
+}
+
+static bool
+lock_name(const text *name, LOCKMODE lockmode, bool dont_wait)
+{
+	LOCKTAG		tag;
+	LockAcquireResult result;
+
+	idem_userlock_set_tag(&tag, IDEM_LOCK_CACHE_NAME, 0, name, NULL);
+	result = LockAcquire(&tag, lockmode, false, dont_wait);
+	if (result == LOCKACQUIRE_OK)
+		nlocks++;
+	return result != LOCKACQUIRE_NOT_AVAIL;
+}
+
+static bool
+has_locks_for(int n)
+{
+	FullTransactionId xid = GetTopFullTransactionId();
+
+	if (!FullTransactionIdEquals(counted_for, xid))
+	{
+		counted_for = xid;
+		nlocks = 0;
+	}
+	return n <= MAX_LOCKS - nlocks;
 }
 
 static text *
@@ -113,15 +175,6 @@ full_name(char kind, const text *name)
 	return result;
 }
 
-static LockAcquireResult
-lock_name(const text *name, LOCKMODE lockmode, bool dont_wait)
-{
-	LOCKTAG		tag;
-
-	idem_userlock_set_tag(&tag, IDEM_LOCK_CACHE_NAME, 0, name, NULL);
-	return LockAcquire(&tag, lockmode, false, dont_wait);
-}
-
 void
 idem_freshness_announce_tags(ArrayType *tags)
 {
@@ -129,9 +182,9 @@ idem_freshness_announce_tags(ArrayType *tags)
 	int			n = tag_names(tags, &names);
 	int			i;
 
-	(void) lock_name(full_name(OF_MANY, NULL), ShareLock, true);
+	(void) lock_many(MANY_INVALIDATED, ShareLock, true);
 	for (i = 0; i < n; i++)
-		(void) lock_name(names[i], ShareLock, true);
+		(void) lock_shared(names[i]);
 }
 
 bool
@@ -159,11 +212,11 @@ may_store_under(text **names, int n, struct varlena *snapshot)
 	bool		result = true;
 	int			i;
 
-	if (lock_name(full_name(OF_MANY, NULL), ShareLock, true) == LOCKACQUIRE_NOT_AVAIL)
+	if (!lock_many(MANY_INVALIDATED, ShareLock, true))
 		return false;
 	for (i = 0; i < n; i++)
 	{
-		if (lock_name(names[i], ShareLock, true) == LOCKACQUIRE_NOT_AVAIL)
+		if (!lock_shared(names[i]))
 			return false;
 	}
 	idem_store_cache_open_marks(&marks, AccessShareLock);
