@@ -21,9 +21,17 @@
 #include "pg/clock.h"
 #include "pg/guc.h"
 
+/* the removal of many */
+typedef struct Clearing
+{
+	int64		nlive;
+	IdemTable	table;
+} Clearing;
+
 static Interval kept_for(const Interval *timeout);
 static IdemAction decide_end(const IdemTarget *target, IdemRecord *record,
 							 TimestampTz now, void *arg);
+static void clear_job(HeapTuple row, TupleDesc desc, void *arg);
 
 bool
 idem_jobs_register(text *hash, const Interval *timeout, pg_uuid_t *job_id)
@@ -111,30 +119,39 @@ idem_jobs_is_in_progress(const text *hash)
 	return view == IDEM_VIEW_PENDING || view == IDEM_VIEW_OWN;
 }
 
+/* In one order, and one by one, so that no isolation level makes it fail. */
 int64
 idem_jobs_clear(text *prefix)
 {
-	Oid			types[] = {TEXTOID, TIMESTAMPTZOID};
-	Datum		values[lengthof(types)];
-	int64		nlive = 0;
-	uint64		i;
+	Clearing	clearing = {0};
+	Oid			type = TEXTOID;
+	Datum		value = PointerGetDatum(prefix);
 
-	values[0] = PointerGetDatum(prefix);
-	values[1] = TimestampTzGetDatum(idem_clock_now());
-	SPI_connect();
-	idem_spi_execute(idem_store_jobs_clear_sql, lengthof(types), types, values, NULL,
-					 SPI_OK_DELETE_RETURNING);
-	for (i = 0; i < SPI_processed; i++)
+	idem_store_records_open(&clearing.table, &idem_store_jobs, RowExclusiveLock);
+	idem_spi_each(idem_store_jobs_prefix_sql, 1, &type, &value, clear_job, &clearing);
+	idem_store_table_close(&clearing.table);
+	return clearing.nlive;
+}
+
+/* What an open change leaves is removed, what comes after a removal is not. */
+static void
+clear_job(HeapTuple row, TupleDesc desc, void *arg)
+{
+	Clearing   *clearing = arg;
+	IdemTable  *table = &clearing->table;
+	bool		isnull;
+	text	   *hash = DatumGetTextPP(SPI_getbinval(row, desc, 1, &isnull));
+	ItemPointerData tid = *(ItemPointer) DatumGetPointer(SPI_getbinval(row, desc, 2, &isnull));
+	IdemRecord	job;
+
+	job.expires_at = DatumGetTimestampTz(SPI_getbinval(row, desc, 3, &isnull));
+	while (!idem_store_tuple_delete_version(table, &tid))
 	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		bool		isnull;
-
-		idem_wait_wake(&idem_store_jobs,
-					   DatumGetTextPP(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull)),
-					   NULL);
-		if (DatumGetBool(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull)))
-			nlive++;
+		if (!idem_store_tuple_follow(table, &tid))
+			return;
+		idem_store_records_read(table, table->scan, &job);
 	}
-	SPI_finish();
-	return nlive;
+	idem_wait_wake(&idem_store_jobs, hash, NULL);
+	if (idem_store_records_is_live(&job, idem_clock_now()))
+		clearing->nlive++;
 }

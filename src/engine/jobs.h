@@ -44,7 +44,7 @@ extern IdemJobOutcome idem_jobs_wait(const text *hash, int64 timeout_us,
 /* pending, and not past its timeout */
 extern bool idem_jobs_is_in_progress(const text *hash);
 
-/* Remove the jobs whose hash begins so, by SQL; returns how many were live. */
+/* Remove the committed jobs whose hash begins so; how many were live? */
 extern int64 idem_jobs_clear(text *prefix);
 
 #endif							/* IDEM_ENGINE_JOBS_H */

@@ -19,12 +19,9 @@ extern IdemFamily idem_store_jobs;
 	" WHERE expires_at OPERATOR(pg_catalog.<=) $1" \
 	" ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
 
-/*
- * Remove the jobs whose hash begins so, and return each hash and whether the
- * job was live.  $1: prefix, $2: now.
- */
-#define idem_store_jobs_clear_sql \
-	"DELETE FROM idemstore.dedupe_jobs WHERE pg_catalog.starts_with(hash, $1)" \
-	" RETURNING hash, expires_at OPERATOR(pg_catalog.>) $2"
+/* The jobs whose hash begins with $1: hash, ctid, expires_at. */
+#define idem_store_jobs_prefix_sql \
+	"SELECT hash, ctid, expires_at FROM idemstore.dedupe_jobs" \
+	" WHERE pg_catalog.starts_with(hash, $1) ORDER BY hash"
 
 #endif							/* IDEM_STORE_JOBS_H */

@@ -308,6 +308,19 @@ idem_store_tuple_delete_version(IdemTable *table, ItemPointer tid)
 	return true;
 }
 
+bool
+idem_store_tuple_follow(IdemTable *table, ItemPointer tid)
+{
+	TM_FailureData failure;
+
+	return is_written(table,
+					  table_tuple_lock(table->rel, tid, GetActiveSnapshot(),
+									   table->scan, GetCurrentCommandId(false),
+									   LockTupleExclusive, LockWaitBlock,
+									   TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
+									   &failure));
+}
+
 /* or has somebody else been first? */
 static bool
 is_written(IdemTable *table, TM_Result result)

@@ -49,4 +49,11 @@ extern bool idem_store_tuple_delete(IdemTable *table);
 /* likewise, a version that a snapshot still in use has shown */
 extern bool idem_store_tuple_delete_version(IdemTable *table, ItemPointer tid);
 
+/*
+ * Go from such a version to the newest one that others have made of it, and lock
+ * that, waiting for them.  It is in the scan's slot then.  False when they have
+ * deleted it.
+ */
+extern bool idem_store_tuple_follow(IdemTable *table, ItemPointer tid);
+
 #endif							/* IDEM_STORE_TUPLE_H */
