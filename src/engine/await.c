@@ -19,10 +19,19 @@
 #include "pg/errors.h"
 #include "store/idempotency.h"
 
-static IdemView look(const IdemAwait *await, const pg_uuid_t *job_id,
-					 IdemRecord *record, TransactionId *blocker,
-					 int64 *lease_us);
-static bool is_end_of(const IdemStanding *standing, const pg_uuid_t *job_id);
+/* what the looks of one wait have in common, and what the last one found */
+typedef struct Watch
+{
+	const IdemAwait *await;
+	bool		has_begun;		/* after the first look */
+	bool		has_former;		/* did that find a final record? */
+	pg_uuid_t	former;
+	TransactionId blocker;		/* who is in the way */
+	int64		lease_us;		/* how long the lease still matters */
+} Watch;
+
+static IdemView look(Watch *watch, IdemRecord *record);
+static bool is_awaited(Watch *watch, const IdemStanding *standing);
 static void follow_pending(const IdemTable *table, TimestampTz now,
 						   IdemStanding *standing);
 static void raise_own(const text *key);
@@ -45,20 +54,15 @@ idem_await_final(const text *key, const text *scope, int64 timeout_us,
 IdemView
 idem_await_end(const IdemAwait *await, int64 timeout_us, IdemRecord *record)
 {
+	Watch		watch = {.await = await};
 	IdemWaiter	waiter;
-	TransactionId blocker;
-	int64		lease_us;
-	pg_uuid_t	job_id;
 	IdemView	view;
 
 	idem_wait_begin(&waiter, await->family, await->key, await->scope, timeout_us);
-	view = look(await, NULL, record, &blocker, &lease_us);
+	do
+		view = look(&watch, record);
 	while (view == IDEM_VIEW_PENDING &&
-		   idem_wait_sleep(&waiter, blocker, false, lease_us))
-	{
-		job_id = record->job_id;
-		view = look(await, &job_id, record, &blocker, &lease_us);
-	}
+		   idem_wait_sleep(&waiter, watch.blocker, false, watch.lease_us));
 	idem_wait_end(&waiter);
 	return view;
 }
@@ -66,20 +70,15 @@ idem_await_end(const IdemAwait *await, int64 timeout_us, IdemRecord *record)
 IdemView
 idem_await_look(const IdemAwait *await, IdemRecord *record)
 {
-	TransactionId blocker;
-	int64		lease_us;
+	Watch		watch = {.await = await};
 
-	return look(await, NULL, record, &blocker, &lease_us);
+	return look(&watch, record);
 }
 
-/*
- * sets also who is in the way, and how long the lease still matters; job_id is
- * what was waited for until now
- */
 static IdemView
-look(const IdemAwait *await, const pg_uuid_t *job_id, IdemRecord *record,
-	 TransactionId *blocker, int64 *lease_us)
+look(Watch *watch, IdemRecord *record)
 {
+	const IdemAwait *await = watch->await;
 	IdemKey		key = idem_store_records_key(await->key, await->scope);
 	TimestampTz now;
 	IdemTable	table;
@@ -89,35 +88,47 @@ look(const IdemAwait *await, const pg_uuid_t *job_id, IdemRecord *record,
 	idem_store_versions_find(&table, &key);
 	now = idem_clock_now();
 	idem_standing_describe(&table, now, &standing);
-	if (await->ends_with_lease && idem_store_versions_has_pending(&table) &&
-		!is_end_of(&standing, job_id))
+	if (await->ends_with_lease && !is_awaited(watch, &standing) &&
+		idem_store_versions_has_pending(&table))
 		follow_pending(&table, now, &standing);
 	*record = standing.record;
 	if (standing.kind == IDEM_FINAL)
 		idem_store_records_detach(record);
 	idem_store_table_close(&table);
 
-	*blocker = standing.blocker;
-	*lease_us = PG_INT64_MAX;
+	watch->blocker = standing.blocker;
+	watch->lease_us = PG_INT64_MAX;
 	if (!standing.is_live)
 		return IDEM_VIEW_GONE;
 	if (standing.kind == IDEM_FINAL)
 		return IDEM_VIEW_FINAL;
 	if (await->ends_with_lease && record->lease_expires_at != IDEM_NO_INSTANT)
 	{
-		*lease_us = record->lease_expires_at - now;
-		if (*lease_us <= 0)
+		watch->lease_us = record->lease_expires_at - now;
+		if (watch->lease_us <= 0)
 			return IDEM_VIEW_LAPSED;
 	}
 	return standing.is_own ? IDEM_VIEW_OWN : IDEM_VIEW_PENDING;
 }
 
-/* It counts even when it is being opened anew. */
+/*
+ * Has the record become final in the course of this wait?  Then it is the
+ * answer, even when it is about to be claimed anew.
+ */
 static bool
-is_end_of(const IdemStanding *standing, const pg_uuid_t *job_id)
+is_awaited(Watch *watch, const IdemStanding *standing)
 {
-	return job_id != NULL && standing->kind == IDEM_FINAL &&
-		memcmp(&standing->record.job_id, job_id, sizeof(pg_uuid_t)) == 0;
+	const pg_uuid_t *job_id = &standing->record.job_id;
+	bool		is_final = standing->kind == IDEM_FINAL;
+
+	if (!watch->has_begun && is_final)
+	{
+		watch->has_former = true;
+		watch->former = *job_id;
+	}
+	watch->has_begun = true;
+	return is_final && !(watch->has_former &&
+						 memcmp(&watch->former, job_id, sizeof(pg_uuid_t)) == 0);
 }
 
 /*

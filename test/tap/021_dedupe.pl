@@ -229,6 +229,25 @@ foreach my $commit ("COMMIT", "COMMIT PREPARED 'job'")
 	cmp_ok($answered - $committed, '<', $bound, "right after $commit");
 }
 
+# A job ends, and another session opens it anew before the waiter comes to look:
+# the answer is the job that it waited for. Who comes later waits for the new one.
+my $opener = IdemTest::Session->new($node);
+my $stopped = $other->pid;
+register($owner, 'opened anew');
+$other->send("SELECT * FROM idemstore.dedupe_wait_for('opened anew', '20 s')");
+wait_for_sleepers($node, 1, 'Extension', 'opened anew');
+kill('STOP', $stopped);
+$owner->ask("SELECT idemstore.dedupe_complete('opened anew', '1')");
+$opener->ask('BEGIN');
+is(register($opener, 'opened anew'), 't', 'a job is opened anew, under the eyes of its waiter');
+kill('CONT', $stopped);
+is($other->receive, 'completed|1|', 'which gets the value of the one before');
+$other->send("SELECT * FROM idemstore.dedupe_wait_for('opened anew', '60 s')");
+wait_for_sleepers($node, 1, 'Lock', 'opened anew');
+$opener->ask("SELECT idemstore.dedupe_complete('opened anew', '2'); COMMIT");
+is($other->receive, 'completed|2|', 'the next wait is for the new one');
+$opener->quit;
+
 # The end comes while the waiter is on its way from the look to the sleep: a
 # thousand rounds, in which the finisher lets the waiter begin and ends the job
 # 0 to 200 microseconds later. A lost wake-up costs a second.
