@@ -34,6 +34,25 @@ CALL idemstore.expire_all(10);
 SELECT count(*) FROM idemstore.cache_entries WHERE key LIKE 'b%';
 TRUNCATE idemstore.cache_entries, idemstore.cache_leases, idemstore.cache_invalidations;
 
+-- not while somebody computes, whose value might be older: it stays, and says so
+SET idemstore.test_clock = '2030-01-01 00:00:00+00';
+SELECT fence FROM idemstore.cache_fetch('leased', '10 min') \gset
+SELECT fence AS fence_2 FROM idemstore.cache_fetch('trimmed', '10 min') \gset
+SELECT count(idemstore.cache_set(key, to_json(key), '1 s')) FROM unnest('{leased,"not leased"}'::text[]) AS key;
+SET idemstore.test_clock = '2030-01-01 00:10:00+00';
+SELECT idemstore.cache_set('trimmed', '"without"');
+SELECT * FROM pg_temp.expire();
+SET idemstore.cache_max_size = '1kB';
+SET idemstore.test_clock = '2030-01-01 00:10:01+00';
+SELECT idemstore.cache_set_bytes('newer', (SELECT string_agg(sha256(i::text::bytea), '') FROM generate_series(1, 31) AS i));
+SELECT * FROM pg_temp.expire();
+SELECT key FROM idemstore.cache_entries ORDER BY key;
+SELECT idemstore.cache_set('leased', '"with"', fence => :fence), idemstore.cache_set('trimmed', '"with"', fence => :fence_2);
+SELECT * FROM pg_temp.expire();
+SELECT key FROM idemstore.cache_entries ORDER BY key;
+RESET idemstore.cache_max_size;
+TRUNCATE idemstore.cache_entries, idemstore.cache_leases, idemstore.cache_invalidations;
+
 -- leases: when they are over for good
 SET idemstore.test_clock = '2030-01-01 00:00:00+00';
 SELECT (idemstore.cache_fetch('l 1', '1 s')).outcome, (idemstore.cache_fetch('l 2', '1 h')).outcome;

@@ -5,6 +5,9 @@
  * A mark must outlive every lease that could not see its transaction.  When no
  * snapshot is in use any more that does not see it, it is stamped: leases from
  * before have ended when twice the longest lease has passed.
+ *
+ * An entry is such a mark of its own: it says who wrote it last.  So it stays
+ * while somebody computes a value for its key, who may have begun before.
  */
 #include "postgres.h"
 
@@ -27,13 +30,14 @@ int64
 idem_cachecare_expire_entries(TimestampTz now, int32 max_rows)
 {
 	TimestampTz expired_before = now - idem_guc_cache_keep_stale * USECS_PER_SEC;
-	Oid			types[] = {TIMESTAMPTZOID, INT4OID, INT4OID};
+	Oid			types[] = {TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, INT4OID};
 	Datum		values[lengthof(types)];
 	int64		removed;
 
 	values[0] = TimestampTzGetDatum(expired_before);
 	values[1] = Int32GetDatum(max_rows);
-	values[2] = Int32GetDatum(idem_store_cache_bucket(expired_before));
+	values[2] = TimestampTzGetDatum(now);
+	values[3] = Int32GetDatum(idem_store_cache_bucket(expired_before));
 	idem_spi_execute(idem_store_cache_expire_sql, lengthof(types), types, values, NULL,
 					 SPI_OK_DELETE);
 	removed = SPI_processed;
