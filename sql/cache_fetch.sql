@@ -90,6 +90,15 @@ SET idemstore.test_clock = '2030-01-01 01:00:02+00';
 SELECT idemstore.cache_set('w 3', '"with"', fence => :fence), idemstore.cache_get('w 3') IS NULL AS nothing_stored;
 SELECT fence FROM idemstore.cache_fetch('w 4') \gset
 SELECT idemstore.cache_set('w 4', '0', '-1'), idemstore.cache_set('w 4', '"with"', fence => :fence), idemstore.cache_get('w 4') IS NULL AS nothing_stored;
+-- a clock that is set back makes an entry live again: its tags are kept, and invalidations of them held off
+SELECT idemstore.cache_set('back', '1', '1 s', '{red,blue}');
+SET idemstore.test_clock = '2030-01-01 01:00:03+00';
+SELECT fence FROM idemstore.cache_fetch('back', '1 h') \gset
+SET idemstore.test_clock = '2030-01-01 01:00:02+00';
+BEGIN;
+SELECT idemstore.cache_set('back', '2', '1 s', fence => :fence), tags FROM idemstore.cache_entries WHERE key = 'back';
+SELECT count(*) - 3 AS tags_locked FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'userlock';
+COMMIT;
 
 -- inside one transaction: nobody waits for himself
 BEGIN;

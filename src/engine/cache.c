@@ -85,13 +85,13 @@ put_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg)
 	return new->expires_at <= now ? IDEM_ENTRY_REMOVE : IDEM_ENTRY_STORE;
 }
 
-/* as one that the entry can be updated with */
+/* aligned, which they need not be in the row */
 static ArrayType *
 kept_tags(const IdemEntry *old, TimestampTz now)
 {
-	if (!is_live(old, now))
+	if (!is_live(old, now) || old->tags == NULL)
 		return NULL;
-	return (ArrayType *) idem_store_records_copy((struct varlena *) old->tags);
+	return DatumGetArrayTypePCopy(PointerGetDatum(old->tags));
 }
 
 static bool
