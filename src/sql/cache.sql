@@ -134,7 +134,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_cache_clear';
 COMMENT ON FUNCTION idemstore.cache_clear(text) IS
-	'Remove all entries whose key begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Refuses every value that is being computed; does not wait for entries that are being stored. Serves http-client-toolkit, CacheStore.clear. Errors: 22004, 25006, 54000, 40001 under SERIALIZABLE, as SELECT.';
+	'Remove all entries whose key begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Refuses every value that is being computed; waits for entries that are being stored with a fence, not for others. Serves http-client-toolkit, CacheStore.clear. Errors: 22004, 25006, 54000, 40001 under SERIALIZABLE, as SELECT.';
 
 CREATE FUNCTION idemstore.invalidate_by_tag(
 	tag text
@@ -179,7 +179,7 @@ CREATE FUNCTION idemstore.cache_increment(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_cache_increment';
 COMMENT ON FUNCTION idemstore.cache_increment(text, bigint, interval) IS
-	'Add delta to the integer in the entry, or to 0, and return the sum; no increment is lost. ttl is that of an entry that begins so (NULL: never expires), a live one keeps its own, and its tags. Waits for another transaction that writes the key. Errors: 22004, 22023, 54000, 22P02 when it is not an integer, 22003, 25006.';
+	'Add delta to the integer in the entry, or to 0, and return the sum; no increment is lost. ttl is that of an entry that begins so (NULL: never expires), a live one keeps its own, and its tags. Waits for another transaction that writes the key. Errors: 22004, 22023, 54000, 22P02 when it is not an integer, 42804 when it is bytes, 22003, 25006.';
 
 CREATE FUNCTION idemstore.cache_get_many(
 	keys text[]
