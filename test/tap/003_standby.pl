@@ -2,6 +2,7 @@
 #
 # Where nothing may be written: on a hot standby, and in a read-only transaction
 # of the primary. Reading and waiting work there, and after promotion all else.
+# No function is left out, so that none can be forgotten.
 #
 use strict;
 use warnings;
@@ -27,10 +28,39 @@ $owner->ask("SELECT idemstore.start_processing('complete', 'print');
 	SELECT idemstore.complete('complete', 201, '{\"a\":  1}', '\\x000189ff')");
 $owner->ask("SELECT idemstore.start_processing('failed'),
 	idemstore.fail('failed', '\"why\"', response_status => 500)");
+$owner->ask("CREATE ROLE clerk; SELECT idemstore.set_adaptive_rate_limit('split')");
 my $fence = $owner->ask("SELECT fence FROM idemstore.start_processing('claimed', 'print 2')");
 $owner->ask("SELECT idemstore.start_processing('expired', ttl => '0'), idemstore.start_processing('released');
 	SELECT idemstore.release('released')");
 $primary->wait_for_catchup($standby);
+
+# What only reads: of records, and of tables that come unlogged.
+my @readers = ("fingerprint('{}')", "get('k')", "lookup('k')", "get_value('k')", "wait('k')");
+my @unlogged_readers = (
+	"dedupe_is_in_progress('k')", "dedupe_wait_for('k')",
+	"cache_get('k')", "cache_get_bytes('k')", "cache_get_many('{k}')", "cache_ttl('k')",
+	"can_proceed('k', $huge)", "get_wait_time('k', $huge)", "rate_limit_status('k', $huge)",
+	"adaptive_rate_limit_status('split')", "get_cooldown('k')");
+
+# What writes, also where there is nothing to write.
+my @writers = (
+	"start_processing('new')", "start_processing('complete')",
+	"complete('claimed', 200)", "complete('complete', 201, '{\"a\":  1}', '\\x000189ff')",
+	"fail('claimed')", "release('claimed')",
+	"release('absent')", "extend_lease('claimed', $fence)",
+	"checkpoint('claimed', 'half way')", "assert_owner('claimed', $fence)",
+	"set_nx('new', 'value')", "set_value('new', 'value')",
+	"initiate('new')", "success('claimed', '1')",
+	"forget('absent')", "forget_scope('absent')",
+	"dedupe_register('k')", "dedupe_register_or_join('k')", "dedupe_complete('k', '1')",
+	"dedupe_fail('k')", "dedupe_clear('k')",
+	"cache_set('k', '1')", "cache_set_bytes('k', '1')", "cache_fetch('k')", "cache_delete('k')",
+	"cache_clear('k')", "invalidate_by_tag('t')", "invalidate_by_tags('{}')", "cache_touch('k', '1')",
+	"cache_increment('k')", "cache_set_many('{}', '{}')", "cache_delete_many('{}')",
+	"acquire('k', $huge)", "consume('k', $huge)", "acquire_all('{split}')", "record_request('k', $huge)",
+	"rate_limit_reset('k')", "set_rate_limit('k', 1, '1 s')", "set_adaptive_rate_limit('k')",
+	"drop_rate_limit('k')", "set_cooldown('k', 'tomorrow')", "clear_cooldown('k')",
+	'expire()', "grant_usage('clerk')");
 
 # What reading answers, wherever it is done.
 sub check_reading
@@ -60,16 +90,7 @@ sub check_refusals
 {
 	my ($session, $where) = @_;
 
-	foreach my $call (
-		"start_processing('new')", "start_processing('complete')",
-		"complete('claimed', 200)", "complete('complete', 201, '{\"a\":  1}', '\\x000189ff')",
-		"fail('claimed')", "release('claimed')",
-		"release('absent')", "extend_lease('claimed', $fence)",
-		"checkpoint('claimed', 'half way')", "assert_owner('claimed', $fence)",
-		"set_nx('new', 'value')", "set_value('new', 'value')",
-		"initiate('new')", "success('claimed', '1')",
-		"forget('absent')", "forget_scope('absent')",
-		'expire()')
+	foreach my $call (@writers)
 	{
 		is($session->sqlstate("SELECT idemstore.$call"),
 			'25006', "$where: " . ($call =~ s/$fence/fence/r) . ' is refused');
@@ -78,8 +99,31 @@ sub check_refusals
 	return;
 }
 
+is( $primary->safe_psql('postgres', "
+	SELECT proname FROM pg_proc
+	WHERE pronamespace = 'idemstore'::regnamespace
+		AND prorettype NOT IN ('trigger'::regtype, 'table_am_handler'::regtype)
+		AND proname NOT IN (" . join(', ', map { /^(\w+)/ ? "'$1'" : () } @readers, @unlogged_readers, @writers, 'expire_all') . ')'),
+	'', 'every function is tried');
 check_reading($reader, 'standby');
 check_refusals($reader, 'standby');
+
+# A standby has no unlogged table. In the very sessions that were refused it has
+# what is made logged.
+foreach my $call (@unlogged_readers)
+{
+	my ($exit, $output, $errors) = $standby->psql('postgres', "\\set VERBOSITY verbose\nSELECT idemstore.$call");
+
+	like($errors, qr/0A000: cannot access unlogged table ".*" during recovery\n.*HINT:  ALTER TABLE .* SET LOGGED/s,
+		"standby: $call says that its table is unlogged");
+	is($reader->sqlstate("SELECT idemstore.$call"), '0A000', "standby: $call is refused");
+}
+$owner->ask($primary->safe_psql('postgres', "
+	SELECT string_agg(format('ALTER TABLE %s SET LOGGED', oid::regclass), ';') FROM pg_class
+	WHERE relnamespace = 'idemstore'::regnamespace AND relkind = 'r' AND relpersistence = 'u'"));
+$primary->wait_for_catchup($standby);
+is($reader->sqlstate("SELECT idemstore.$_"), '00000', "standby, all logged: $_ reads") foreach @readers, @unlogged_readers;
+check_refusals($reader, 'standby, all logged');
 
 # wait() on the standby sees what the primary does meanwhile.
 foreach my $end (
@@ -118,6 +162,8 @@ cmp_ok($answered, '>', $committed, 'and not before the commit');
 my $read_only = IdemTest::Session->new($primary);
 $read_only->ask('SET default_transaction_read_only = on');
 check_reading($read_only, 'read-only transaction');
+is($read_only->sqlstate("SELECT idemstore.$_"), '00000', "read-only transaction: $_ reads")
+  foreach @readers, @unlogged_readers;
 check_refusals($read_only, 'read-only transaction');
 is($owner->ask("SELECT status FROM idemstore.get('claimed')"), 'processing', 'the claim has not been touched');
 
