@@ -8,7 +8,6 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "api/args.h"
@@ -170,7 +169,7 @@ idemstore_cache_fetch(PG_FUNCTION_ARGS)
 	values[FETCHED_EXPIRES_AT] = TimestampTzGetDatum(fetched.expires_at);
 	isnull[FETCHED_EXPIRES_AT] = fetched.value == NULL ||
 		fetched.expires_at == IDEM_CACHE_NEVER;
-	return idem_result_composite(get_func_rettype(fcinfo->flinfo->fn_oid),
+	return idem_result_composite(idem_result_type(fcinfo->flinfo),
 								 FETCHED_COLUMNS, types, values, isnull);
 }
 

@@ -7,7 +7,6 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -55,7 +54,7 @@ idemstore_dedupe_register_or_join(PG_FUNCTION_ARGS)
 	idem_args_require_writable("dedupe_register_or_join()");
 	values[REGISTRATION_IS_OWNER] = BoolGetDatum(register_or_join(fcinfo, &job_id));
 	values[REGISTRATION_JOB_ID] = UUIDPGetDatum(&job_id);
-	return idem_result_composite(get_func_rettype(fcinfo->flinfo->fn_oid),
+	return idem_result_composite(idem_result_type(fcinfo->flinfo),
 								 REGISTRATION_COLUMNS, types, values, isnull);
 }
 
@@ -129,7 +128,7 @@ idemstore_dedupe_wait_for(PG_FUNCTION_ARGS)
 	values[RESULT_OUTCOME] = CStringGetTextDatum(outcomes[outcome]);
 	idem_result_put(values, isnull, RESULT_VALUE, value);
 	idem_result_put(values, isnull, RESULT_ERROR, error);
-	return idem_result_composite(get_func_rettype(fcinfo->flinfo->fn_oid),
+	return idem_result_composite(idem_result_type(fcinfo->flinfo),
 								 RESULT_COLUMNS, types, values, isnull);
 }
 

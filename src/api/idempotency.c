@@ -12,7 +12,6 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "api/args.h"
@@ -147,7 +146,7 @@ verdict_datum(PG_FUNCTION_ARGS, const IdemVerdict *verdict)
 		case IDEM_MISMATCH:
 			break;
 	}
-	return idem_result_composite(get_func_rettype(fcinfo->flinfo->fn_oid),
+	return idem_result_composite(idem_result_type(fcinfo->flinfo),
 								 VERDICT_COLUMNS, verdict_types, values, isnull);
 }
 

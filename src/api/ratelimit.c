@@ -80,7 +80,7 @@ idemstore_consume(PG_FUNCTION_ARGS)
 		call.origin = idem_args_long_name(fcinfo, 5, "origin");
 	idem_ratelimit_consume(&call, &answer);
 	put_answer(&answer, values, isnull);
-	PG_RETURN_DATUM(idem_result_composite(get_fn_expr_rettype(fcinfo->flinfo),
+	PG_RETURN_DATUM(idem_result_composite(idem_result_type(fcinfo->flinfo),
 										  VERDICT_COLUMNS, verdict_types, values,
 										  isnull));
 }
@@ -363,7 +363,7 @@ idemstore_adaptive_rate_limit_status(PG_FUNCTION_ARGS)
 	values[2] = BoolGetDatum(split.background_paused);
 	values[3] = Int64GetDatum(split.recent_users);
 	values[4] = CStringGetTextDatum(split_reason_name(split.reason));
-	PG_RETURN_DATUM(idem_result_composite(get_fn_expr_rettype(fcinfo->flinfo),
+	PG_RETURN_DATUM(idem_result_composite(idem_result_type(fcinfo->flinfo),
 										  SPLIT_COLUMNS, types, values, isnull));
 }
 

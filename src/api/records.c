@@ -6,7 +6,6 @@
 
 #include "access/htup_details.h"
 #include "fmgr.h"
-#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -45,7 +44,7 @@ idemstore_lookup(PG_FUNCTION_ARGS)
 	text	   *fingerprint = idem_args_optional_name(fcinfo, 1, "fingerprint",
 													  IDEM_MAX_FINGERPRINT_SIZE);
 	text	   *scope = idem_args_scope(fcinfo, 2);
-	Oid			match_type = get_func_rettype(fcinfo->flinfo->fn_oid);
+	Oid			match_type = idem_result_type(fcinfo->flinfo);
 	Oid			record_type = column_type(match_type, MATCH_BY_KEY);
 	Oid			types[MATCH_COLUMNS] = {record_type, record_type};
 	TimestampTz now = idem_clock_now();
@@ -91,7 +90,7 @@ idemstore_get(PG_FUNCTION_ARGS)
 	idem_store_records_open(&table, &idem_store_idempotency, AccessShareLock);
 	is_live = fetch_live(&table, key, scope, idem_clock_now(), &record);
 	if (is_live)
-		result = idem_result_record(get_func_rettype(fcinfo->flinfo->fn_oid), &record);
+		result = idem_result_record(idem_result_type(fcinfo->flinfo), &record);
 	idem_store_table_close(&table);
 
 	if (!is_live)
@@ -143,7 +142,7 @@ idemstore_wait(PG_FUNCTION_ARGS)
 
 	if (!idem_await_final(key, scope, timeout_us, &record))
 		PG_RETURN_NULL();
-	return idem_result_record(get_func_rettype(fcinfo->flinfo->fn_oid), &record);
+	return idem_result_record(idem_result_type(fcinfo->flinfo), &record);
 }
 
 Datum

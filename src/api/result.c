@@ -10,12 +10,22 @@
 #include "access/htup_details.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
 #include "api/result.h"
 #include "store/idempotency.h"
 
 static bool has_types(TupleDesc desc, int ncolumns, const Oid *types);
+
+/* a call through the fast path of the protocol has no expression */
+Oid
+idem_result_type(FmgrInfo *function)
+{
+	Oid			type = get_fn_expr_rettype(function);
+
+	return OidIsValid(type) ? type : get_func_rettype(function->fn_oid);
+}
 
 Datum
 idem_result_record(Oid type, const IdemRecord *record)

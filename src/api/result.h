@@ -10,6 +10,12 @@
 #include "store/records.h"
 
 /*
+ * The composite type that a function returns.  Known from the call, since the
+ * function may be dropped while it waits.
+ */
+extern Oid	idem_result_type(FmgrInfo *function);
+
+/*
  * A value of a composite type of the extension, of the columns' types given.
  * Raises 55000 when somebody has altered it.
  */
