@@ -2,10 +2,11 @@
 #
 # The primary dies in the middle of a storm, its synchronous standby is promoted,
 # and the clients find it by themselves. What was acknowledged is there, nobody
-# is charged twice, and no fence comes again.
+# is charged twice, no fence comes again, and what was taken from a limit, if its
+# state is logged, stays taken.
 #
-# A client notes a payment, or a claim, only when the server has told it of the
-# COMMIT, or when it has been given the response of somebody else's.
+# A client notes what it has done only when the server has told it of the COMMIT,
+# and a payment also when it has been given the response of somebody else's.
 #
 use strict;
 use warnings;
@@ -20,11 +21,13 @@ use Time::HiRes qw(sleep);
 my $folder = PostgreSQL::Test::Utils::tempdir;
 my $primary = new_node('primary', 'wal_level = replica', 'max_wal_senders = 5', 'synchronous_commit = on');
 $primary->safe_psql('postgres', q{
+	ALTER TABLE idemstore.rate_limit_state SET LOGGED;
 	CREATE SEQUENCE progress START 200;
 	CREATE TABLE ledger (key text, token int, server text DEFAULT current_setting('cluster_name'));
 	CREATE TABLE claims (id bigserial, key text, fence bigint, server text DEFAULT current_setting('cluster_name'));
 	CREATE TABLE noted (n int, token int);
-	CREATE TABLE noted_claims (n int, fence bigint)});
+	CREATE TABLE noted_claims (n int, fence bigint);
+	CREATE TABLE noted_requests (token int)});
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
@@ -68,22 +71,29 @@ my $takeover = "
 		\\shell echo :n :fence >> $folder/claims
 	\\endif\n";
 
+# Limits that let one request through.
+my $request = "
+	\\set token random(1, 2000000000)
+	SELECT idemstore.acquire('request ' || :token, quota => 1, per => '1 day') AS is_allowed \\gset
+	\\if :is_allowed
+		\\shell echo :token >> $folder/requests
+	\\endif\n";
+
 # Clients that connect to whichever server takes writes, and come back for three
 # seconds more when they have lost it.
 sub start_clients
 {
 	my $host = $primary->host;
 	my $port = join(',', $primary->port, $standby->port);
-	my @scripts = ("$folder/payment.sql\@3", "$folder/takeover.sql\@1");
+	my %scripts = (payment => [ $payment, 4 ], takeover => [ $takeover, 1 ], request => [ $request, 1 ]);
 	my %storm = (output => '');
 
-	append_to_file("$folder/payment.sql", $payment);
-	append_to_file("$folder/takeover.sql", $takeover);
+	append_to_file("$folder/$_.sql", $scripts{$_}->[0]) foreach keys %scripts;
 	$storm{run} = IPC::Run::start(
 		[
 			'sh', '-c', '"$@" --time=60; until "$@" --time=3; do sleep 0.1; done',
 			'sh', $primary->installed_command('pgbench'), '--no-vacuum', '--client=8', '--jobs=2',
-			(map { "--file=$_" } @scripts),
+			(map { "--file=$folder/$_.sql\@$scripts{$_}->[1]" } keys %scripts),
 			"host=$host,$host port=$port target_session_attrs=read-write dbname=postgres"
 		],
 		'<', \undef, '>&', \$storm{output},
@@ -105,10 +115,11 @@ wait_for_sleepers($standby, 1, 'Extension', 'claimed');
 
 my $storm = start_clients();
 wait_in_storm($primary, $storm,
-	'SELECT (SELECT count(*) > 200 FROM ledger) AND (SELECT count(*) > 20 FROM claims)');
+	"SELECT (SELECT count(*) > 200 FROM ledger) AND (SELECT count(*) > 20 FROM claims)
+		AND (SELECT count(*) > 100 FROM idemstore.rate_limit_state)");
 $primary->stop('immediate');
 $open->kill;
-my %before = map { $_ => slurp_file("$folder/$_") } 'payments', 'claims';
+my ($noted, $requests) = map { scalar(() = slurp_file("$folder/$_") =~ /\n/g) } 'payments', 'requests';
 $standby->promote;
 ok(finish_storm($storm), 'the clients find the promoted server');
 unlike($storm->{output}, qr/ERROR:/, 'and meet no error but the loss of their connections');
@@ -116,9 +127,10 @@ unlike($storm->{output}, qr/ERROR:/, 'and meet no error but the loss of their co
 # All that was acknowledged, before the failover and after it.
 $standby->safe_psql('postgres', "
 	COPY noted FROM '$folder/payments' (DELIMITER ' ');
-	COPY noted_claims FROM '$folder/claims' (DELIMITER ' ')");
-my $noted = () = $before{payments} =~ /\n/g;
-cmp_ok($noted, '>', 100, 'clients had acknowledgements before the failover');
+	COPY noted_claims FROM '$folder/claims' (DELIMITER ' ');
+	COPY noted_requests FROM '$folder/requests'");
+cmp_ok($_, '>', 20, 'clients had acknowledgements before the failover')
+  foreach $noted, $requests;
 cmp_ok($standby->safe_psql('postgres', 'SELECT count(*) FROM noted'), '>', $noted, 'and after it');
 is( $standby->safe_psql('postgres', "
 	SELECT n, token FROM (SELECT DISTINCT n, token FROM noted) AS acknowledged,
@@ -142,6 +154,10 @@ cmp_ok($standby->safe_psql('postgres', "
 	SELECT count(*) FROM noted WHERE token IN (SELECT token FROM ledger WHERE server = 'primary')"),
 	'>', $noted, 'and the second one has replayed what the first one did');
 
+is( $standby->safe_psql('postgres', "
+	SELECT token FROM noted_requests WHERE idemstore.can_proceed('request ' || token, quota => 1, per => '1 day')"),
+	'', 'every acknowledged request counts');
+cmp_ok($standby->safe_psql('postgres', 'SELECT count(*) FROM noted_requests'), '>', $requests, 'on both servers');
 is( $standby->safe_psql('postgres', "
 	SELECT n, fence FROM noted_claims AS a
 	WHERE NOT EXISTS (SELECT FROM claims AS c WHERE c.key = 'contested ' || a.n AND c.fence = a.fence)"),
