@@ -14,12 +14,12 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = new_node('main', 'wal_level = replica', 'max_wal_senders = 5');
-$node->safe_psql('postgres', '
+$node->safe_psql('postgres', "
 	CREATE TABLE ledger (key text, fence bigint);
 	CREATE ROLE shop;
-	SELECT idemstore.grant_usage($$shop$$), idemstore.set_rate_limit($$limit$$, 3, $$1 day$$);
+	SELECT idemstore.grant_usage('shop'), idemstore.set_rate_limit('limit', 3, '1 day');
 	ALTER TABLE idemstore.cooldowns SET LOGGED;
-	SELECT idemstore.set_cooldown($$origin$$, $$tomorrow$$), idemstore.acquire($$limit$$, 3)');
+	SELECT idemstore.set_cooldown('origin', 'tomorrow'), idemstore.acquire('limit', 3)");
 
 # Payments, and whatever keeps the unlogged tables busy.
 my $payment = "
@@ -50,8 +50,8 @@ sub check_copy
 	my ($copy, $database, $name, $least, $most) = @_;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	cmp_ok($copy->safe_psql($database, "SELECT count(*) BETWEEN $least AND $most FROM ledger"),
-		'eq', 't', "$name: is of the middle of the storm");
+	is($copy->safe_psql($database, "SELECT count(*) BETWEEN $least AND $most FROM ledger"),
+		't', "$name: is of the middle of the storm");
 	is( $copy->safe_psql($database, "
 		SELECT r.key, l.key
 		FROM (SELECT * FROM idemstore.idempotency_records WHERE key LIKE 'payment %') AS r
@@ -125,9 +125,9 @@ check_copy($copy, 'postgres', 'base backup', $counts[0], $counts[1]);
 is($copy->safe_psql('postgres', "SELECT idemstore.get_cooldown('origin') > now()"), 't', 'base backup: a cooldown, since it was logged');
 check_table($copy, 'in the base backup');
 is( $copy->safe_psql('postgres', "
-	SELECT count(*), count(*) FILTER (WHERE r.outcome = 'replay' AND r.response_status = split_part(key, ' ', 2)::int)
-	FROM ledger, LATERAL idemstore.start_processing(key) AS r") =~ /^(\d+)\|\1$/ ? 'all' : 'not all',
-	'all', 'base backup: every charge is replayed');
+	SELECT key FROM ledger, LATERAL idemstore.start_processing(key) AS r
+	WHERE (r.outcome, r.response_status) IS DISTINCT FROM ('replay', split_part(key, ' ', 2)::int)"),
+	'', 'base backup: every charge is replayed');
 run_storm('base backup: the storm goes on there', $copy,
 	[ '--client=6', '--jobs=1', '--time=1', "--define=i=$counts[1]" ], $payment => 2, $traffic => 1);
 is($copy->safe_psql('postgres', 'SELECT key, count(*) FROM ledger GROUP BY 1 HAVING count(*) > 1'),
