@@ -28,8 +28,18 @@ SHLIB_LINK = $(if $(SANITIZE),$(SANITIZER)) $(if $(COVERAGE),--coverage)
 SANITIZER = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 
 # The install script: later fragments use what earlier ones create.
+# INSTALL_SCRIPT and its like are variables of PGXS, and name programs.
 SQL_FRAGMENTS = $(addprefix src/sql/,schema.sql idempotency.sql dedupe.sql cache.sql ratelimit.sql expiry.sql privileges.sql)
-DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+CREATE_SCRIPT = $(EXTENSION)--$(EXTVERSION).sql
+# The script from the last version to this one: what becomes of its objects,
+# then the fragments that it did not have, and privileges.sql.
+LAST_VERSION = 0.1.0
+NEW_FRAGMENTS = $(addprefix src/sql/,privileges.sql)
+UPDATE_FRAGMENTS = src/sql/upgrade/$(LAST_VERSION)--$(EXTVERSION).sql $(NEW_FRAGMENTS)
+UPDATE_SCRIPT = $(EXTENSION)--$(LAST_VERSION)--$(EXTVERSION).sql
+# The scripts of earlier versions, which never change.
+RELEASED_SCRIPTS := $(notdir $(wildcard src/sql/released/*.sql))
+DATA_built = $(CREATE_SCRIPT) $(UPDATE_SCRIPT) $(RELEASED_SCRIPTS)
 
 # Every test in sql/ stands on its own, but setup goes first if it exists.
 REGRESS_NAMES := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
@@ -57,8 +67,14 @@ build.flags: force
 	@echo '$(VERSION) $(CC) $(CFLAGS) $(CPPFLAGS)' | cmp -s - $@ || \
 		echo '$(VERSION) $(CC) $(CFLAGS) $(CPPFLAGS)' >$@
 
-$(DATA_built): $(SQL_FRAGMENTS) Makefile idemstore.control
+$(CREATE_SCRIPT): $(SQL_FRAGMENTS) Makefile idemstore.control
 	cat $(SQL_FRAGMENTS) >$@
+
+$(UPDATE_SCRIPT): $(UPDATE_FRAGMENTS) Makefile idemstore.control
+	cat $(UPDATE_FRAGMENTS) >$@
+
+$(RELEASED_SCRIPTS): %: src/sql/released/%
+	cp $< $@
 
 check-arch: all
 	prove test/arch/check.pl test/arch/selftest.pl

@@ -38,5 +38,32 @@ $$;
 COMMENT ON FUNCTION idemstore.grant_usage(regrole, text) IS
 	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all, forget_scope, and the functions that set and drop rate limits. Only the extension''s owner may call it. Errors: 22004, 22023 for an unknown level.';
 
-REVOKE ALL ON ALL ROUTINES IN SCHEMA idemstore FROM PUBLIC;
-REVOKE ALL ON ALL TABLES IN SCHEMA idemstore FROM PUBLIC;
+-- Everything that has not been through here.  What an update finds has: to
+-- revoke from it would take away what was granted since, and make part of the
+-- extension what is left of that, so that pg_dump leaves it out.
+DO $$
+DECLARE
+	object text;
+BEGIN
+	FOR object IN
+		SELECT pg_catalog.concat('ROUTINE ', p.oid::pg_catalog.regprocedure)
+		FROM pg_catalog.pg_proc AS p
+		WHERE p.pronamespace OPERATOR(pg_catalog.=) 'idemstore'::pg_catalog.regnamespace
+			AND NOT EXISTS (
+				SELECT FROM pg_catalog.pg_init_privs AS i
+				WHERE i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+					AND i.objoid OPERATOR(pg_catalog.=) p.oid)
+		UNION ALL
+		SELECT pg_catalog.concat('TABLE ', c.oid::pg_catalog.regclass)
+		FROM pg_catalog.pg_class AS c
+		WHERE c.relnamespace OPERATOR(pg_catalog.=) 'idemstore'::pg_catalog.regnamespace
+			AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,v}')
+			AND NOT EXISTS (
+				SELECT FROM pg_catalog.pg_init_privs AS i
+				WHERE i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+					AND i.objoid OPERATOR(pg_catalog.=) c.oid)
+	LOOP
+		EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC', object);
+	END LOOP;
+END
+$$;

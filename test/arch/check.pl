@@ -14,7 +14,7 @@ my %floor_of = (pg => 1, store => 2, engine => 3, api => 4);
 my $top_floor = 5;    # src/idemstore.c
 
 my @sources = sort glob('src/*.[ch] src/*/*.[ch]');
-my @fragments = sort glob('src/sql/*.sql');
+my @fragments = sort glob('src/sql/*.sql src/sql/upgrade/*.sql');
 my %text = map { $_ => read_file($_) } @sources, @fragments;
 my %code = map { $_ => strip_c($text{$_}) } @sources;
 my %sql = map { $_ => strip_sql($text{$_}) } @fragments;
