@@ -92,6 +92,8 @@ COMMIT;
 -- expire_all sees all of them, in batches too
 TRUNCATE idemstore.cache_invalidations;
 SELECT idemstore.cache_delete_many(array_agg('k' || i)) FROM generate_series(1, 25) AS i;
+SELECT * FROM pg_temp.expire(10);
+SELECT count(seen_at) FROM idemstore.cache_invalidations;
 CALL idemstore.expire_all(10);
 SELECT count(seen_at) FROM idemstore.cache_invalidations;
 SET idemstore.test_clock = '2030-01-01 14:00:00+00';

@@ -28,6 +28,7 @@ PG_FUNCTION_INFO_V1(idemstore_expire_all);
 
 static void put_report(const char *relation, int64 removed, void *arg);
 static void require_nonatomic(const CallContext *context);
+static bool is_alone(void);
 static bool expire_batch(int32 batch_size);
 static bool is_past(int64 deadline_us);
 
@@ -62,7 +63,7 @@ idemstore_expire_all(PG_FUNCTION_ARGS)
 	idem_args_require_writable("expire_all()");
 	require_nonatomic((CallContext *) fcinfo->context);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	while (expire_batch(batch_size) && !is_past(deadline_us))
+	while (is_alone() && expire_batch(batch_size) && !is_past(deadline_us))
 	{
 		CHECK_FOR_INTERRUPTS();
 		SPI_commit();
@@ -82,26 +83,32 @@ require_nonatomic(const CallContext *context)
 				 errhint("Call it outside a transaction, or call expire().")));
 }
 
+/* for this batch */
+static bool
+is_alone(void)
+{
+	if (idem_expiry_try_lock())
+		return true;
+	ereport(NOTICE,
+			(errmsg("expire_all() is already running in this database")));
+	return false;
+}
+
 /* is there more? */
 static bool
 expire_batch(int32 batch_size)
 {
 	Oid			types[] = {INT4OID};
 	Datum		values[] = {Int32GetDatum(batch_size)};
-	bool		has_more;
-	bool		isnull;
 	int			status;
 
-	status = SPI_execute_with_args("SELECT pg_catalog.bool_or(removed OPERATOR(pg_catalog.>=) $1)"
-								   " FROM idemstore.expire($1)",
-								   lengthof(types), types, values, NULL, false, 1);
-	if (status != SPI_OK_SELECT || SPI_processed != 1)
+	status = SPI_execute_with_args("SELECT FROM idemstore.expire($1)",
+								   lengthof(types), types, values, NULL, false, 0);
+	if (status != SPI_OK_SELECT)
 		elog(ERROR, "could not call expire(): %s", SPI_result_code_string(status));
-	has_more = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
-										  SPI_tuptable->tupdesc, 1, &isnull));
 	/* a commit does not free it */
 	SPI_freetuptable(SPI_tuptable);
-	return has_more;
+	return idem_expiry_has_more();
 }
 
 static bool

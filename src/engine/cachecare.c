@@ -67,17 +67,17 @@ idem_cachecare_expire_leases(TimestampTz now, int32 max_rows)
 }
 
 int64
-idem_cachecare_expire_marks(TimestampTz now, int32 max_rows)
+idem_cachecare_stamp_marks(TimestampTz now, int32 max_rows)
 {
-	TimestampTz over = now - 2 * IDEM_MAX_CACHE_LEASE_S * USECS_PER_SEC;
-	Oid			types[] = {TIMESTAMPTZOID, XID8OID};
+	Oid			types[] = {TIMESTAMPTZOID, INT4OID, XID8OID};
 	Datum		values[lengthof(types)];
 
 	values[0] = TimestampTzGetDatum(now);
-	values[1] = FullTransactionIdGetDatum(oldest_in_use());
+	values[1] = Int32GetDatum(max_rows);
+	values[2] = FullTransactionIdGetDatum(oldest_in_use());
 	idem_spi_execute(idem_store_cache_stamp_marks_sql, lengthof(types), types, values,
 					 NULL, SPI_OK_UPDATE);
-	return idem_spi_expire(idem_store_cache_expire_marks_sql, over, max_rows);
+	return SPI_processed;
 }
 
 /* the oldest transaction that is open, or was when a snapshot in use was taken */
@@ -91,4 +91,12 @@ oldest_in_use(void)
 	if (xid > XidFromFullTransactionId(next))
 		epoch--;
 	return FullTransactionIdFromEpochAndXid(epoch, xid);
+}
+
+int64
+idem_cachecare_expire_marks(TimestampTz now, int32 max_rows)
+{
+	TimestampTz over = now - 2 * IDEM_MAX_CACHE_LEASE_S * USECS_PER_SEC;
+
+	return idem_spi_expire(idem_store_cache_expire_marks_sql, over, max_rows);
 }

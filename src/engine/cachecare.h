@@ -2,7 +2,7 @@
  * cachecare.h
  *		Keeping the cache's tables small.
  *
- * All are connected to SPI already, and remove at most max_rows.
+ * All are connected to SPI already, and change at most max_rows.
  */
 #ifndef IDEM_ENGINE_CACHECARE_H
 #define IDEM_ENGINE_CACHECARE_H
@@ -16,6 +16,9 @@
 extern int64 idem_cachecare_expire_entries(TimestampTz now, int32 max_rows);
 
 extern int64 idem_cachecare_expire_leases(TimestampTz now, int32 max_rows);
+
+/* note of marks of invalidations that from now on every lease sees them */
+extern int64 idem_cachecare_stamp_marks(TimestampTz now, int32 max_rows);
 
 /* marks of invalidations that every lease is younger than */
 extern int64 idem_cachecare_expire_marks(TimestampTz now, int32 max_rows);

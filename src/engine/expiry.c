@@ -11,18 +11,20 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "engine/cachecare.h"
 #include "engine/expiry.h"
 #include "engine/spi.h"
+#include "engine/userlock.h"
 #include "pg/clock.h"
 #include "store/idempotency.h"
 #include "store/jobs.h"
 #include "store/ratelimits.h"
 #include "store/slots_am.h"
 
-/* removes at most max_rows of what has expired at now */
+/* removes at most max_rows of what has expired at now, and returns how many */
 typedef int64 (*ExpirySource) (TimestampTz now, int32 max_rows);
 
 static int64 expire_records(TimestampTz now, int32 max_rows);
@@ -32,7 +34,7 @@ static int64 expire_cooldowns(TimestampTz now, int32 max_rows);
 
 static const struct
 {
-	const char *relation;
+	const char *relation;		/* NULL: a step that removes nothing yet */
 	ExpirySource expire;
 }			sources[] =
 
@@ -41,23 +43,48 @@ static const struct
 	{"dedupe_jobs", expire_jobs},
 	{"cache_entries", idem_cachecare_expire_entries},
 	{"cache_leases", idem_cachecare_expire_leases},
+	{NULL, idem_cachecare_stamp_marks},
 	{"cache_invalidations", idem_cachecare_expire_marks},
 	{"rate_limit_state", expire_rate_limits},
 	{"cooldowns", expire_cooldowns},
 };
+
+/* of the last run, which SQL in between has no column for */
+static bool has_more;
 
 void
 idem_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
 {
 	int			i;
 
+	has_more = false;
 	SPI_connect();
 	for (i = 0; i < lengthof(sources); i++)
 	{
+		int64		done;
+
 		CHECK_FOR_INTERRUPTS();
-		report(sources[i].relation, sources[i].expire(idem_clock_now(), max_rows), arg);
+		done = sources[i].expire(idem_clock_now(), max_rows);
+		has_more |= done >= max_rows;
+		if (sources[i].relation != NULL)
+			report(sources[i].relation, done, arg);
 	}
 	SPI_finish();
+}
+
+bool
+idem_expiry_has_more(void)
+{
+	return has_more;
+}
+
+bool
+idem_expiry_try_lock(void)
+{
+	LOCKTAG		tag;
+
+	idem_userlock_set_tag(&tag, IDEM_LOCK_EXPIRY, 0, cstring_to_text("expiry"), NULL);
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 static int64

@@ -14,4 +14,13 @@ typedef void (*IdemExpiryReport) (const char *relation, int64 removed, void *arg
  */
 extern void idem_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg);
 
+/* Did the last run of this session leave anything that it had no room for? */
+extern bool idem_expiry_has_more(void);
+
+/*
+ * Hold off all others of this database that call it, to the end of the
+ * transaction.  False, at once, when one of them does so.
+ */
+extern bool idem_expiry_try_lock(void);
+
 #endif							/* IDEM_ENGINE_EXPIRY_H */

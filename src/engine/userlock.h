@@ -14,7 +14,8 @@ typedef enum IdemLockClass
 	IDEM_LOCK_WAITER = 0x1D01,	/* a record that somebody waits for */
 	IDEM_LOCK_FINGERPRINT = 0x1D02,
 	IDEM_LOCK_CACHE_NAME = 0x1D03,
-	IDEM_LOCK_LIMIT = 0x1D04
+	IDEM_LOCK_LIMIT = 0x1D04,
+	IDEM_LOCK_EXPIRY = 0x1D05	/* a run that is to be the only one */
 } IdemLockClass;
 
 /*

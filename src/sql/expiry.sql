@@ -18,4 +18,4 @@ CREATE PROCEDURE idemstore.expire_all(
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'idemstore_expire_all';
 COMMENT ON PROCEDURE idemstore.expire_all(integer, interval) IS
-	'Call expire(batch_size) and commit, until nothing expired is left or max_duration is over (NULL: no limit). Cannot run inside a transaction block. Errors: 22004, 22023, 25006, 2D000.';
+	'Call expire(batch_size) and commit, until nothing expired is left or max_duration is over, which it looks at after every batch (NULL: no limit). One at a time in a database: a second one ends at once with a NOTICE. Cannot run inside a transaction block. Errors: 22004, 22023, 25006, 2D000.';

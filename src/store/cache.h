@@ -116,15 +116,16 @@ extern void idem_store_cache_put_mark(IdemTable *table, const IdemMark *mark);
 
 /*
  * A mark is first stamped, once every snapshot that is still in use sees its
- * transaction ($2: the oldest that one may not see), and removed when every
- * lease from before that is over.  $1: now, or that instant.
+ * transaction ($3: the oldest that one may not see), and removed when every
+ * lease from before that is over.  $1: now, or that instant; $2: the most
+ * rows.
  */
 #define idem_store_cache_stamp_marks_sql \
 	"UPDATE idemstore.cache_invalidations SET seen_at = $1" \
 	" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
 	" SELECT ctid FROM idemstore.cache_invalidations" \
-	" WHERE seen_at IS NULL AND xid OPERATOR(pg_catalog.<) $2" \
-	" FOR UPDATE SKIP LOCKED))"
+	" WHERE seen_at IS NULL AND xid OPERATOR(pg_catalog.<) $3" \
+	" LIMIT $2 FOR UPDATE SKIP LOCKED))"
 #define idem_store_cache_expire_marks_sql \
 	"DELETE FROM idemstore.cache_invalidations" \
 	" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
