@@ -9,7 +9,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	operator_functions CONSTANT text[] := '{expire,expire_all,forget_scope,set_rate_limit,set_adaptive_rate_limit,drop_rate_limit}';
+	operator_functions CONSTANT text[] := '{expire,expire_all,schedule_expiry,unschedule_expiry,expiry_job,forget_scope,set_rate_limit,set_adaptive_rate_limit,drop_rate_limit}';
 	owner_functions CONSTANT text[] := '{grant_usage,slots_handler,rate_limits_changed}';
 	routine regprocedure;
 BEGIN
@@ -36,7 +36,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION idemstore.grant_usage(regrole, text) IS
-	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all, forget_scope, and the functions that set and drop rate limits. Only the extension''s owner may call it. Errors: 22004, 22023 for an unknown level.';
+	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all and the functions that schedule it, forget_scope, and the functions that set and drop rate limits. Only the extension''s owner may call it. Errors: 22004, 22023 for an unknown level.';
 
 -- Everything that has not been through here.  What an update finds has: to
 -- revoke from it would take away what was granted since, and make part of the

@@ -242,10 +242,12 @@ foreach my $call (
 	"SELECT idemstore.can_proceed('r'), idemstore.record_request('r'), idemstore.get_wait_time('r'), idemstore.rate_limit_status('r')",
 	"SELECT idemstore.adaptive_rate_limit_status('s/1'), idemstore.rate_limit_reset('r'), idemstore.drop_rate_limit('r')",
 	"SELECT idemstore.set_cooldown('o', 'tomorrow'), idemstore.get_cooldown('o'), idemstore.clear_cooldown('o')",
-	"SELECT idemstore.expire(10)", "CALL idemstore.expire_all(10, '1 min')")
+	"SELECT idemstore.expire(10)", "CALL idemstore.expire_all(10, '1 min')",
+	"SELECT idemstore.expiry_job(), idemstore.unschedule_expiry()")
 {
 	is($session->sqlstate($call), '00000', "under a hostile schema: $call");
 }
+is($session->sqlstate('SELECT idemstore.schedule_expiry()'), '55000', 'under a hostile schema: without pg_cron');
 is( $node->safe_psql('hostile', "SELECT string_agg(key, ' ' ORDER BY key) FROM $table"),
 	'a b e', 'under a hostile schema: the right rows are there, and the expired one is gone');
 is( $node->safe_psql('hostile', "
