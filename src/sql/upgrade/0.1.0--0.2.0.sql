@@ -3,5 +3,6 @@
 -- privileges.sql creates it anew.
 DROP FUNCTION idemstore.grant_usage(regrole, text);
 
+ALTER FUNCTION idemstore.expire(integer) SET enable_sort = off;
 COMMENT ON PROCEDURE idemstore.expire_all(integer, interval) IS
 	'Call expire(batch_size) and commit, until nothing expired is left or max_duration is over, which it looks at after every batch (NULL: no limit). One at a time in a database: a second one ends at once with a NOTICE. Cannot run inside a transaction block. Errors: 22004, 22023, 25006, 2D000.';
