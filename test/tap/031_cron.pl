@@ -122,8 +122,8 @@ my $id = $node->safe_psql('postgres', "SELECT idemstore.schedule_expiry('*/5 * *
 is($node->safe_psql('postgres', 'SELECT jobid FROM cron.job'), $id, 'again: its id is returned');
 is($node->safe_psql('postgres', "$job_of current_user"),
 	"*/5 * * * *|CALL idemstore.expire_all(max_duration => '270 s')|postgres|postgres|t|idemstore_expiry", 'it replaces the former job');
-is(join(' ', error_of($node, 'postgres', "SELECT idemstore.schedule_expiry('every minute')")), '22023 invalid schedule: every minute ',
-	"a bad schedule is pg_cron's error");
+($sqlstate, $message) = error_of($node, 'postgres', "SELECT idemstore.schedule_expiry('every minute')");
+is("$sqlstate $message", '22023 invalid schedule: every minute', "a bad schedule is pg_cron's error");
 like($node->safe_psql('postgres', "$job_of current_user"), qr/^\*\/5 /, 'and the job stays');
 is((error_of($node, 'postgres', "BEGIN READ ONLY; $schedule"))[0], '25006', 'not in a read-only transaction');
 foreach my $case (
@@ -155,17 +155,19 @@ $node->safe_psql($long, 'CREATE EXTENSION idemstore');
 is($node->safe_psql($long, 'SELECT octet_length(job_name), cron_database FROM idemstore.expiry_job()'), '49|postgres',
 	'a long name is not cut off');
 
-# One minute for all: the operator's own job, that of the odd database, and that
+# One minute for all: the operator's own job, that of the odd database, and those
 # of the server with background workers.
 $node->safe_psql('postgres', "SELECT idemstore.unschedule_expiry(); SET ROLE $clerk_id; $schedule");
-fill(@$_) foreach [ $node, 'postgres' ], [ $node, $odd ], [ $workers, 'postgres' ];
+$workers->safe_psql('postgres', ((error_of($workers, $odd, $schedule))[2] =~ /^As .*: (SELECT .*)$/)[0]);
+fill(@$_) foreach [ $node, 'postgres' ], [ $node, $odd ], [ $workers, 'postgres' ], [ $workers, $odd ];
 $PostgreSQL::Test::Utils::timeout_default = 120;
 ok($node->poll_query_until('postgres', $is_expired), 'rows expire by themselves, by the job of an operator');
 ok($node->poll_query_until($odd, $is_expired), 'in a database with an odd name');
-ok($workers->poll_query_until('postgres', $is_expired), 'and in a background worker');
+ok($workers->poll_query_until('postgres', $is_expired), 'in a background worker');
+ok($workers->poll_query_until($odd, $is_expired), 'and in one of the odd database');
 
 # What pg_cron says of it. It notes the end of a run a moment after it.
-foreach my $case ([ $node, 'postgres', $clerk ], [ $node, $odd, 'postgres' ], [ $workers, 'postgres', 'postgres' ])
+foreach my $case ([ $node, 'postgres', $clerk ], [ $node, $odd, 'postgres' ], [ $workers, 'postgres', 'postgres' ], [ $workers, $odd, 'postgres' ])
 {
 	my ($server, $database, $role) = @$case;
 	my $run = "FROM cron.job_run_details WHERE database = \$\$$database\$\$ AND username = \$\$$role\$\$ AND command LIKE 'CALL%'";
@@ -176,7 +178,7 @@ foreach my $case ([ $node, 'postgres', $clerk ], [ $node, $odd, 'postgres' ], [ 
 }
 
 # The end of it.
-$node->safe_psql('postgres', $unschedule);
+$_->safe_psql('postgres', $unschedule) foreach $node, $workers;
 is($node->safe_psql('postgres', "SET ROLE $clerk_id; SELECT idemstore.unschedule_expiry()"), 't', 'unscheduled');
 is($workers->safe_psql('postgres', 'SELECT idemstore.unschedule_expiry()'), 't', 'on the other server, too');
 is($_->safe_psql('postgres', 'SELECT count(*) FROM cron.job'), 0, $_->name . ': no job is left') foreach $node, $workers;

@@ -64,6 +64,8 @@ foreach my $change (
 	[ 'ALTER TYPE idemstore.cache_fetched ADD ATTRIBUTE more int', 'type idemstore.cache_fetched: column more' ],
 	[ 'COMMENT ON ACCESS METHOD idemstore_slots IS NULL', 'access method idemstore_slots: comment' ],
 	[ 'ALTER EXTENSION idemstore DROP ACCESS METHOD idemstore_slots', 'access method idemstore_slots: comment', 'access method idemstore_slots: definition' ],
+	[ 'CREATE OPERATOR idemstore.=== (LEFTARG = text, RIGHTARG = text, FUNCTION = texteq); ALTER EXTENSION idemstore ADD OPERATOR idemstore.=== (text, text)',
+		map { "operator idemstore.===(pg_catalog.text,pg_catalog.text): $_" } 'comment', 'unknown kind' ],
 	[ 'UPDATE pg_extension SET extcondition[1] = \'WHERE false\' WHERE extname = \'idemstore\'', 'idemstore.idempotency_records: rows in a dump' ])
 {
 	my ($statement, @found) = @$change;
