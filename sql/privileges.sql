@@ -16,7 +16,7 @@ SELECT * FROM pg_temp.may('regress_idem_app');
 SELECT * FROM pg_temp.may('regress_idem_operator');
 SELECT * FROM pg_temp.may('regress_idem_nobody');
 SELECT relname, has_table_privilege('regress_idem_app', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE') AS app, has_table_privilege('regress_idem_operator', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE') AS operator
-	FROM pg_class WHERE relnamespace = 'idemstore'::regnamespace AND relkind = 'r' ORDER BY relname;
+	FROM pg_class WHERE relnamespace = 'idemstore'::regnamespace AND relkind IN ('r', 'v') ORDER BY relname;
 
 SET ROLE regress_idem_nobody;
 SELECT idemstore.start_processing('k');
@@ -24,6 +24,7 @@ SET ROLE regress_idem_app;
 SELECT outcome FROM idemstore.start_processing('k', 'fp', ttl => '1 us');
 SELECT outcome FROM idemstore.start_processing('k2', 'fp');
 SELECT idemstore.complete('k2', 200);
+SELECT outcome FROM idemstore.start_processing('k3');
 SELECT status FROM idemstore.get('k2');
 SELECT status FROM idemstore.wait('k2');
 SELECT (by_fingerprint).status FROM idemstore.lookup('k', 'fp');
@@ -62,6 +63,22 @@ SELECT origin FROM idemstore.cooldowns;
 SELECT idemstore.rate_limits_changed();
 SET ROLE regress_idem_nobody;
 SELECT idemstore.acquire('r');
+
+-- statistics: the operator's, and his alone
+SELECT family FROM idemstore.stats;
+SET ROLE regress_idem_app;
+SELECT family FROM idemstore.stats;
+SELECT key FROM idemstore.in_flight;
+SELECT idemstore.stats_counts();
+SELECT idemstore.stats_sizes('cache');
+SELECT idemstore.in_flight_claims();
+SELECT idemstore.stats_reset();
+SET ROLE regress_idem_operator;
+SELECT idemstore.stats_reset();
+SELECT family, calls -> 'started' AS started, live, expired, oldest_in_progress IS NOT NULL AS is_at_work, removed, table_size > 0 AS has_size, index_size > 0 AS has_indexes FROM idemstore.stats;
+SELECT family, key, state FROM idemstore.in_flight;
+SELECT value FROM idemstore.stats_counters;
+DELETE FROM idemstore.in_flight;
 RESET ROLE;
 
 SELECT key FROM idemstore.idempotency_records;

@@ -18,6 +18,8 @@
  * waiter		a session that sleeps until a record changes
  * job			a piece of work in flight: a record that others wait for
  * hash			the key of a job: what makes two pieces of work the same
+ * outcome		what a call came to; the statistics count calls by it
+ * in flight	claimed and not final, whether that is committed or not
  * live			a record is live exactly while now < expires_at; an expired one
  *				is absent for every function
  * final		complete, or failed for good; a final record never changes

@@ -19,6 +19,7 @@
 #include "engine/claim.h"
 #include "engine/finish.h"
 #include "engine/hold.h"
+#include "engine/stats.h"
 #include "pg/guc.h"
 #include "store/idempotency.h"
 
@@ -103,6 +104,7 @@ idemstore_start_processing(PG_FUNCTION_ARGS)
 	require_fingerprint(&request);
 
 	idem_claim_start(&request, &verdict);
+	idem_stats_count(IDEM_COUNT_STARTED + verdict.outcome);
 	return verdict_datum(fcinfo, &verdict);
 }
 

@@ -11,6 +11,7 @@
 #include "api/args.h"
 #include "engine/fingerprint.h"
 #include "engine/finish.h"
+#include "engine/stats.h"
 #include "engine/value.h"
 #include "pg/guc.h"
 #include "store/idempotency.h"
@@ -23,7 +24,7 @@ PG_FUNCTION_INFO_V1(idemstore_fingerprint);
 
 static IdemStart start_from(PG_FUNCTION_ARGS, int ttl_arg, int scope_arg);
 static void put_value(IdemStart *request, PG_FUNCTION_ARGS, int arg);
-static bool was_absent(const IdemStart *request);
+static bool start_if_absent(const IdemStart *request);
 
 Datum
 idemstore_set_nx(PG_FUNCTION_ARGS)
@@ -33,7 +34,7 @@ idemstore_set_nx(PG_FUNCTION_ARGS)
 	idem_args_require_writable("set_nx()");
 	request = start_from(fcinfo, 2, 3);
 	put_value(&request, fcinfo, 1);
-	PG_RETURN_BOOL(was_absent(&request));
+	PG_RETURN_BOOL(start_if_absent(&request));
 }
 
 Datum
@@ -56,7 +57,7 @@ idemstore_initiate(PG_FUNCTION_ARGS)
 	idem_args_require_writable("initiate()");
 	request = start_from(fcinfo, 2, 3);
 	request.context = idem_args_optional_body(fcinfo, 1, "context");
-	PG_RETURN_BOOL(was_absent(&request));
+	PG_RETURN_BOOL(start_if_absent(&request));
 }
 
 /* a request that takes no live record over, and whose lease is its ttl */
@@ -83,12 +84,15 @@ put_value(IdemStart *request, PG_FUNCTION_ARGS, int arg)
 }
 
 static bool
-was_absent(const IdemStart *request)
+start_if_absent(const IdemStart *request)
 {
 	IdemVerdict verdict;
+	bool		was_absent;
 
 	idem_claim_start(request, &verdict);
-	return verdict.outcome == IDEM_STARTED;
+	was_absent = verdict.outcome == IDEM_STARTED;
+	idem_stats_count(was_absent ? IDEM_COUNT_STARTED : IDEM_COUNT_EXISTS);
+	return was_absent;
 }
 
 Datum

@@ -14,6 +14,7 @@
 #include "engine/cachechange.h"
 #include "engine/cachelease.h"
 #include "engine/freshness.h"
+#include "engine/stats.h"
 #include "pg/clock.h"
 
 /* a put and what its lease says */
@@ -37,6 +38,7 @@ typedef struct Increment
 	int64		result;
 } Increment;
 
+static bool try_put(const IdemCachePut *put);
 static IdemEntryAction put_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg);
 static ArrayType *kept_tags(const IdemEntry *old, TimestampTz now);
 static bool is_live(const IdemEntry *old, TimestampTz now);
@@ -52,6 +54,15 @@ static bool find_live(IdemTable *table, const text *key, IdemEntry *entry);
 
 bool
 idem_cache_put(const IdemCachePut *put)
+{
+	bool		is_stored = try_put(put);
+
+	idem_stats_count(is_stored ? IDEM_COUNT_SET : IDEM_COUNT_REFUSED);
+	return is_stored;
+}
+
+static bool
+try_put(const IdemCachePut *put)
 {
 	Put			state = {.put = put};
 
@@ -141,8 +152,12 @@ struct varlena *
 idem_cache_get_from(IdemTable *table, const text *key, bool as_json)
 {
 	IdemEntry	entry;
+	struct varlena *value = NULL;
 
-	return find_live(table, key, &entry) ? idem_cache_copy_value(&entry, as_json) : NULL;
+	if (find_live(table, key, &entry))
+		value = idem_cache_copy_value(&entry, as_json);
+	idem_stats_count(value != NULL ? IDEM_COUNT_HIT : IDEM_COUNT_MISS);
+	return value;
 }
 
 /* as the statement's snapshot sees it, like any SELECT */
@@ -183,6 +198,7 @@ idem_cache_delete(text *key)
 
 	idem_freshness_invalidate_key(key);
 	idem_cachechange_entry(key, remove_entry, &was_live);
+	idem_stats_count_many(IDEM_COUNT_DELETED, was_live);
 	return was_live;
 }
 
@@ -202,6 +218,7 @@ idem_cache_delete_many(text **keys, int n)
 		if (was_live)
 			nlive++;
 	}
+	idem_stats_count_many(IDEM_COUNT_DELETED, nlive);
 	return nlive;
 }
 
@@ -220,6 +237,7 @@ idem_cache_touch(text *key, const Interval *ttl)
 	if (removes(ttl))
 		idem_freshness_invalidate_key(key);
 	idem_cachechange_entry(key, touch_entry, &touch);
+	idem_stats_count_many(IDEM_COUNT_TOUCHED, touch.was_live);
 	return touch.was_live;
 }
 
@@ -256,6 +274,7 @@ idem_cache_increment(text *key, int64 delta, const Interval *ttl)
 	Increment	increment = {.delta = delta, .ttl = ttl};
 
 	idem_cachechange_entry(key, increment_entry, &increment);
+	idem_stats_count(IDEM_COUNT_SET);
 	return increment.result;
 }
 

@@ -15,6 +15,7 @@
 #include "engine/cachechange.h"
 #include "engine/freshness.h"
 #include "engine/spi.h"
+#include "engine/stats.h"
 #include "engine/wait.h"
 #include "pg/clock.h"
 
@@ -42,6 +43,7 @@ idem_cache_invalidate_tags(ArrayType *tags)
 		return 0;
 	idem_freshness_invalidate_tags(tags);
 	remove_all(idem_store_cache_tagged_sql, TEXTARRAYOID, PointerGetDatum(tags), &removal);
+	idem_stats_count_many(IDEM_COUNT_INVALIDATED, removal.nlive);
 	return removal.nlive;
 }
 
@@ -52,6 +54,7 @@ idem_cache_clear(text *prefix)
 
 	idem_freshness_invalidate_all();
 	remove_all(idem_store_cache_prefix_sql, TEXTOID, PointerGetDatum(prefix), &removal);
+	idem_stats_count_many(IDEM_COUNT_DELETED, removal.nlive);
 	return removal.nlive;
 }
 

@@ -17,6 +17,7 @@
 #include "engine/cachelease.h"
 #include "engine/change.h"
 #include "engine/claim.h"
+#include "engine/stats.h"
 #include "engine/wait.h"
 #include "pg/clock.h"
 
@@ -40,6 +41,7 @@ idem_cachelease_fetch(const IdemFetch *fetch, IdemFetched *fetched)
 						   verdict.retry_after_us))
 		 /* look again */ ;
 	idem_wait_end(&waiter);
+	idem_stats_count(IDEM_COUNT_HIT + fetched->outcome);
 }
 
 /* false while somebody else computes */

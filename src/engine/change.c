@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 
 #include "engine/change.h"
+#include "engine/stats.h"
 #include "engine/wait.h"
 #include "pg/clock.h"
 #include "pg/errors.h"
@@ -92,14 +93,16 @@ idem_change_require_record(const IdemTarget *target, const IdemRecord *record)
 static void
 require_fence(const IdemTarget *target, const IdemRecord *record)
 {
-	if (target->has_fence && target->fence != record->fence)
-		ereport(ERROR,
-				(errcode(ERRCODE_IDEM_LOST_CLAIM),
-				 errmsg("the claim on key \"%.*s\" is lost",
-						(int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key)),
-				 errdetail("The call came with fence %lld, the record has %lld.",
-						   (long long) target->fence, (long long) record->fence),
-				 errhint("Another caller owns the key now: roll back, and do not repeat the work.")));
+	if (!target->has_fence || target->fence == record->fence)
+		return;
+	idem_stats_count_error(IDEM_COUNT_LOST);
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_LOST_CLAIM),
+			 errmsg("the claim on key \"%.*s\" is lost",
+					(int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key)),
+			 errdetail("The call came with fence %lld, the record has %lld.",
+					   (long long) target->fence, (long long) record->fence),
+			 errhint("Another caller owns the key now: roll back, and do not repeat the work.")));
 }
 
 void

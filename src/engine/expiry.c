@@ -17,6 +17,7 @@
 #include "engine/cachecare.h"
 #include "engine/expiry.h"
 #include "engine/spi.h"
+#include "engine/stats.h"
 #include "engine/userlock.h"
 #include "pg/clock.h"
 #include "store/idempotency.h"
@@ -35,18 +36,19 @@ static int64 expire_cooldowns(TimestampTz now, int32 max_rows);
 static const struct
 {
 	const char *relation;		/* NULL: a step that removes nothing yet */
+	IdemStatsFamily family;
 	ExpirySource expire;
 }			sources[] =
 
 {
-	{"idempotency_records", expire_records},
-	{"dedupe_jobs", expire_jobs},
-	{"cache_entries", idem_cachecare_expire_entries},
-	{"cache_leases", idem_cachecare_expire_leases},
-	{NULL, idem_cachecare_stamp_marks},
-	{"cache_invalidations", idem_cachecare_expire_marks},
-	{"rate_limit_state", expire_rate_limits},
-	{"cooldowns", expire_cooldowns},
+	{"idempotency_records", IDEM_STATS_IDEMPOTENCY, expire_records},
+	{"dedupe_jobs", IDEM_STATS_DEDUPE, expire_jobs},
+	{"cache_entries", IDEM_STATS_CACHE, idem_cachecare_expire_entries},
+	{"cache_leases", IDEM_STATS_CACHE, idem_cachecare_expire_leases},
+	{NULL, IDEM_STATS_CACHE, idem_cachecare_stamp_marks},
+	{"cache_invalidations", IDEM_STATS_CACHE, idem_cachecare_expire_marks},
+	{"rate_limit_state", IDEM_STATS_RATE_LIMIT, expire_rate_limits},
+	{"cooldowns", IDEM_STATS_RATE_LIMIT, expire_cooldowns},
 };
 
 /* of the last run, which SQL in between has no column for */
@@ -66,10 +68,14 @@ idem_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
 		CHECK_FOR_INTERRUPTS();
 		done = sources[i].expire(idem_clock_now(), max_rows);
 		has_more |= done >= max_rows;
-		if (sources[i].relation != NULL)
-			report(sources[i].relation, done, arg);
+		if (sources[i].relation == NULL)
+			continue;
+		report(sources[i].relation, done, arg);
+		idem_stats_count_expiry(sources[i].family, done);
 	}
 	SPI_finish();
+	/* nobody may call from here for a long time */
+	idem_stats_flush();
 }
 
 bool

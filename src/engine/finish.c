@@ -7,6 +7,7 @@
 #include "utils/timestamp.h"
 
 #include "engine/finish.h"
+#include "engine/stats.h"
 #include "pg/clock.h"
 
 typedef struct Failure
@@ -30,6 +31,7 @@ void
 idem_finish_complete(const IdemTarget *target, const IdemResult *result)
 {
 	idem_change_record(target, decide_complete, (void *) result);
+	idem_stats_count(IDEM_COUNT_COMPLETED);
 }
 
 void
@@ -39,12 +41,16 @@ idem_finish_fail(const IdemTarget *target, const IdemResult *result,
 	Failure		failure = {.result = result, .is_retryable = is_retryable};
 
 	idem_change_record(target, decide_fail, &failure);
+	idem_stats_count(is_retryable ? IDEM_COUNT_RETRYABLE : IDEM_COUNT_GIVEN_UP);
 }
 
 bool
 idem_finish_release(const IdemTarget *target)
 {
-	return idem_change_record(target, decide_release, NULL) != IDEM_NOTHING;
+	if (idem_change_record(target, decide_release, NULL) == IDEM_NOTHING)
+		return false;
+	idem_stats_count(IDEM_COUNT_RELEASED);
+	return true;
 }
 
 static IdemAction

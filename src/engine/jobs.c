@@ -17,6 +17,7 @@
 #include "engine/claim.h"
 #include "engine/jobs.h"
 #include "engine/spi.h"
+#include "engine/stats.h"
 #include "engine/wait.h"
 #include "pg/clock.h"
 #include "pg/guc.h"
@@ -32,12 +33,15 @@ static Interval kept_for(const Interval *timeout);
 static IdemAction decide_end(const IdemTarget *target, IdemRecord *record,
 							 TimestampTz now, void *arg);
 static void clear_job(HeapTuple row, TupleDesc desc, void *arg);
+static IdemJobOutcome await_end(const text *hash, int64 timeout_us,
+								struct varlena **value, struct varlena **error);
 
 bool
 idem_jobs_register(text *hash, const Interval *timeout, pg_uuid_t *job_id)
 {
 	IdemStart	request = {0};
 	IdemVerdict verdict;
+	bool		is_owner;
 
 	request.family = &idem_store_jobs;
 	request.key = hash;
@@ -48,7 +52,9 @@ idem_jobs_register(text *hash, const Interval *timeout, pg_uuid_t *job_id)
 	request.job_id = *DatumGetUUIDP(OidFunctionCall0(F_GEN_RANDOM_UUID));
 	idem_claim_start(&request, &verdict);
 	*job_id = verdict.job_id;
-	return verdict.outcome == IDEM_STARTED;
+	is_owner = verdict.outcome == IDEM_STARTED;
+	idem_stats_count(is_owner ? IDEM_COUNT_OWNER : IDEM_COUNT_JOINED);
+	return is_owner;
 }
 
 /*
@@ -69,7 +75,13 @@ idem_jobs_finish(text *hash, const IdemJobEnd *end)
 {
 	IdemTarget	target = {.family = &idem_store_jobs, .key = hash};
 
-	return idem_change_record(&target, decide_end, (void *) end) != IDEM_NOTHING;
+	if (idem_change_record(&target, decide_end, (void *) end) == IDEM_NOTHING)
+	{
+		idem_stats_count(IDEM_COUNT_JOB_REFUSED);
+		return false;
+	}
+	idem_stats_count(end->is_failure ? IDEM_COUNT_JOB_FAILED : IDEM_COUNT_JOB_COMPLETED);
+	return true;
 }
 
 static IdemAction
@@ -93,6 +105,16 @@ decide_end(const IdemTarget *target, IdemRecord *record, TimestampTz now, void *
 IdemJobOutcome
 idem_jobs_wait(const text *hash, int64 timeout_us, struct varlena **value,
 			   struct varlena **error)
+{
+	IdemJobOutcome outcome = await_end(hash, timeout_us, value, error);
+
+	idem_stats_count(IDEM_COUNT_WAIT_COMPLETED + outcome);
+	return outcome;
+}
+
+static IdemJobOutcome
+await_end(const text *hash, int64 timeout_us, struct varlena **value,
+		  struct varlena **error)
 {
 	IdemAwait	await = {.family = &idem_store_jobs, .key = hash, .ends_with_lease = true};
 	IdemRecord	record;

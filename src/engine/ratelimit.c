@@ -16,10 +16,12 @@
 
 #include "engine/ratelimit.h"
 #include "engine/ratework.h"
+#include "engine/stats.h"
 #include "pg/clock.h"
 #include "store/ratelimits.h"
 
 static void take(const IdemRateCall *call, IdemRateWork *work);
+static void count(const IdemRateWork *work);
 static void keep(IdemSlots *slots, IdemSlot *slot, const IdemRateWork *work);
 static void record_all(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n,
 					   bool is_allowed);
@@ -71,6 +73,18 @@ take(const IdemRateCall *call, IdemRateWork *work)
 		keep(&slots, &slot, work);
 	idem_store_slots_unlock(&slot);
 	idem_store_slots_close(&slots);
+	if (call->cost > 0)
+		count(work);
+}
+
+static void
+count(const IdemRateWork *work)
+{
+	IdemRateAnswer answer = {.verdict.reason = IDEM_RATE_OK};
+
+	if (!work->is_allowed)
+		summarize(work, &answer);
+	idem_stats_count(IDEM_COUNT_ALLOWED + answer.verdict.reason);
 }
 
 static void
@@ -89,6 +103,7 @@ idem_ratelimit_acquire_all(const IdemRateCall *calls, int ncalls)
 	IdemRateWork *works = palloc(ncalls * sizeof(IdemRateWork));
 	IdemSlot   *locked = palloc(ncalls * sizeof(IdemSlot));
 	const text **keys = palloc(ncalls * sizeof(text *));
+	int			decisive = 0;
 	bool		is_allowed = true;
 	IdemSlots	slots;
 	int			i;
@@ -104,11 +119,14 @@ idem_ratelimit_acquire_all(const IdemRateCall *calls, int ncalls)
 	{
 		idem_ratework_look_up(&slots, &locked[i], &works[i]);
 		idem_ratework_decide(&works[i], calls[i].cost);
+		if (is_allowed && !works[i].is_allowed)
+			decisive = i;
 		is_allowed &= works[i].is_allowed;
 	}
 	record_all(&slots, locked, works, ncalls, is_allowed);
 	idem_store_slots_unlock_all(locked, ncalls);
 	idem_store_slots_close(&slots);
+	count(&works[decisive]);
 	return is_allowed;
 }
 
@@ -156,6 +174,7 @@ idem_ratelimit_record(const IdemRateCall *call)
 		keep(&slots, &slot, &work);
 	idem_store_slots_unlock(&slot);
 	idem_store_slots_close(&slots);
+	idem_stats_count(IDEM_COUNT_RECORDED);
 }
 
 void

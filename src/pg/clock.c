@@ -23,6 +23,8 @@
 #define MAX_SPAN_DAYS	3653
 #define MAX_SPAN_US		(MAX_SPAN_DAYS * USECS_PER_DAY)
 
+static TimestampTz last_reading;
+
 static bool is_clearly_bounded(const Interval *span);
 static bool is_within(int64 value, int64 bound);
 static TimestampTz add_months(TimestampTz instant, int32 months);
@@ -30,7 +32,20 @@ static TimestampTz add_months(TimestampTz instant, int32 months);
 TimestampTz
 idem_clock_now(void)
 {
-	return idem_guc_test_clock ? *idem_guc_test_clock : GetCurrentTimestamp();
+	return idem_guc_test_clock ? *idem_guc_test_clock : idem_clock_real();
+}
+
+TimestampTz
+idem_clock_real(void)
+{
+	last_reading = GetCurrentTimestamp();
+	return last_reading;
+}
+
+TimestampTz
+idem_clock_recent(void)
+{
+	return Max(last_reading, GetCurrentStatementStartTimestamp());
 }
 
 int64

@@ -10,6 +10,12 @@
 /* "now" for lease, ttl and fence: the server's clock, or idemstore.test_clock */
 extern TimestampTz idem_clock_now(void);
 
+/* the server's clock, whatever idemstore.test_clock says */
+extern TimestampTz idem_clock_real(void);
+
+/* that as of the last reading, or of the statement: costs nothing */
+extern TimestampTz idem_clock_recent(void);
+
 /* now as microseconds since 1970, the unit of fences */
 extern int64 idem_clock_unix_us(TimestampTz now);
 

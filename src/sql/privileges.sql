@@ -9,9 +9,11 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	operator_functions CONSTANT text[] := '{expire,expire_all,schedule_expiry,unschedule_expiry,expiry_job,forget_scope,set_rate_limit,set_adaptive_rate_limit,drop_rate_limit}';
+	operator_functions CONSTANT text[] := '{expire,expire_all,schedule_expiry,unschedule_expiry,expiry_job,forget_scope,set_rate_limit,set_adaptive_rate_limit,drop_rate_limit,stats_counts,stats_sizes,stats_reset,in_flight_claims}';
+	operator_views CONSTANT text[] := '{stats,in_flight}';
 	owner_functions CONSTANT text[] := '{grant_usage,slots_handler,rate_limits_changed}';
 	routine regprocedure;
+	view_name text;
 BEGIN
 	IF role IS NULL OR level IS NULL THEN
 		RAISE null_value_not_allowed USING
@@ -33,10 +35,16 @@ BEGIN
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
+	IF level = 'operator' THEN
+		FOREACH view_name IN ARRAY operator_views
+		LOOP
+			EXECUTE format('GRANT SELECT ON TABLE idemstore.%I TO %s', view_name, role);
+		END LOOP;
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION idemstore.grant_usage(regrole, text) IS
-	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all and the functions that schedule it, forget_scope, and the functions that set and drop rate limits. Only the extension''s owner may call it. Errors: 22004, 22023 for an unknown level.';
+	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all and the functions that schedule it, forget_scope, stats_reset, the functions that set and drop rate limits, and the views stats and in_flight. Only the extension''s owner may call it. Errors: 22004, 22023 for an unknown level.';
 
 -- Everything that has not been through here.  What an update finds has: to
 -- revoke from it would take away what was granted since, and make part of the

@@ -33,6 +33,7 @@ static void make_durable(const IdemSlots *slots);
 void
 idem_store_slots_open(IdemSlots *slots, IdemTableInfo *info, bool for_writing)
 {
+	slots->may_lose_changes = false;
 	slots->lockmode = for_writing ? RowExclusiveLock : AccessShareLock;
 	slots->rel = idem_store_table_open_relation(info, slots->lockmode);
 	slots->nbuckets = idem_store_slots_page_nbuckets(slots->rel);
@@ -333,6 +334,6 @@ idem_store_slots_append(IdemSlots *slots, const text *key, TimestampTz expires_a
 static void
 make_durable(const IdemSlots *slots)
 {
-	if (RelationNeedsWAL(slots->rel))
+	if (RelationNeedsWAL(slots->rel) && !slots->may_lose_changes)
 		(void) GetTopTransactionId();
 }

@@ -27,6 +27,7 @@ typedef struct IdemSlots
 	Relation	rel;
 	LOCKMODE	lockmode;
 	uint32		nbuckets;		/* 0 when there is nothing to read yet */
+	bool		may_lose_changes;	/* of a logged table, in a crash */
 } IdemSlots;
 
 /* A row, or the place where there is none, while its bucket is locked. */

@@ -37,8 +37,11 @@
 static IdemTableInfo *known_tables = NULL;
 
 static void forget_table(Datum arg, Oid relid);
+static void remember(IdemTableInfo *info);
 static Relation open_by_name(IdemTableInfo *info, LOCKMODE lockmode);
 static Relation lock_relation(Oid oid, LOCKMODE lockmode);
+static Relation open_locked(Oid oid, LOCKMODE lockmode);
+static Oid	find_table(const char *name);
 static Oid	lookup_table(const char *name);
 static void check_once(Relation rel, IdemTableInfo *info, bool for_writes);
 static void check_table(Relation rel, const IdemTableInfo *info);
@@ -92,12 +95,7 @@ idem_store_table_open_relation(IdemTableInfo *info, LOCKMODE lockmode)
 {
 	Relation	rel;
 
-	if (!info->is_known)
-	{
-		info->next = known_tables;
-		known_tables = info;
-		info->is_known = true;
-	}
+	remember(info);
 	rel = open_by_name(info, lockmode);
 	if (!RelationIsPermanent(rel) && RecoveryInProgress())
 		ereport(ERROR,
@@ -107,6 +105,49 @@ idem_store_table_open_relation(IdemTableInfo *info, LOCKMODE lockmode)
 				 errhint("ALTER TABLE ... SET LOGGED on the primary makes it readable here.")));
 	check_once(rel, info, lockmode >= RowExclusiveLock);
 	return rel;
+}
+
+static void
+remember(IdemTableInfo *info)
+{
+	if (info->is_known)
+		return;
+	info->next = known_tables;
+	known_tables = info;
+	info->is_known = true;
+}
+
+Relation
+idem_store_table_try_open_relation(IdemTableInfo *info, LOCKMODE lockmode)
+{
+	Oid			oid;
+	Relation	rel;
+
+	remember(info);
+	if (!OidIsValid(info->oid))
+		info->oid = find_table(info->name);
+	oid = info->oid;
+	if (!OidIsValid(oid) || !ConditionalLockRelationOid(oid, lockmode))
+		return NULL;
+	rel = open_locked(oid, lockmode);
+	if (rel == NULL)
+		return NULL;
+	if ((info->oid == oid || find_table(info->name) == oid) &&
+		find_obstacle(rel, info) == NULL &&
+		(RelationIsPermanent(rel) || !RecoveryInProgress()))
+	{
+		info->oid = oid;
+		return rel;
+	}
+	relation_close(rel, lockmode);
+	return NULL;
+}
+
+bool
+idem_store_table_is_readable(IdemTableInfo *info)
+{
+	return !RecoveryInProgress() ||
+		get_rel_persistence(lookup_table(info->name)) == RELPERSISTENCE_PERMANENT;
 }
 
 /*
@@ -137,17 +178,24 @@ open_by_name(IdemTableInfo *info, LOCKMODE lockmode)
 	}
 }
 
-/*
- * NULL when there is none.  With the lock every invalidation is in, so the
- * relation cache knows, and need not be told to look into the catalog.
- */
+/* NULL when there is none */
 static Relation
 lock_relation(Oid oid, LOCKMODE lockmode)
 {
-	Relation	rel;
-
 	LockRelationOid(oid, lockmode);
-	rel = RelationIdGetRelation(oid);
+	return open_locked(oid, lockmode);
+}
+
+/*
+ * NULL, and the lock is released, when there is none.  With the lock every
+ * invalidation is in, so the relation cache knows, and need not be told to
+ * look into the catalog.
+ */
+static Relation
+open_locked(Oid oid, LOCKMODE lockmode)
+{
+	Relation	rel = RelationIdGetRelation(oid);
+
 	if (rel == NULL)
 		UnlockRelationOid(oid, lockmode);
 	else
@@ -156,10 +204,17 @@ lock_relation(Oid oid, LOCKMODE lockmode)
 }
 
 static Oid
-lookup_table(const char *name)
+find_table(const char *name)
 {
 	Oid			schema = get_namespace_oid(IDEM_SCHEMA, true);
-	Oid			oid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+static Oid
+lookup_table(const char *name)
+{
+	Oid			oid = find_table(name);
 
 	if (!OidIsValid(oid))
 		ereport(ERROR,

@@ -91,6 +91,16 @@ extern Relation idem_store_table_open_relation(IdemTableInfo *info,
 											   LOCKMODE lockmode);
 
 /*
+ * As open_relation, but NULL instead of an error or a wait for its lock.  Not
+ * even a table that somebody else is about to drop is waited for.
+ */
+extern Relation idem_store_table_try_open_relation(IdemTableInfo *info,
+												   LOCKMODE lockmode);
+
+/* Can the table be read here?  On a standby, only a logged one can. */
+extern bool idem_store_table_is_readable(IdemTableInfo *info);
+
+/*
  * Open and close.  Raises 55000 when the table is not what the code expects.
  * Close before any sleep; a lock under which something was written stays to
  * the end of the transaction.

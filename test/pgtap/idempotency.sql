@@ -103,10 +103,10 @@ SELECT is(count(p.oid)::int, 1, name || ' has the signature of the contract')
 		AND p.provolatile::text = c.volatility
 		AND p.proparallel::text = c.parallel
 	GROUP BY name ORDER BY name;
--- beside those of dedupe, the cache, the rate limits and the schedule, which have contracts of their own
+-- beside those of dedupe, the cache, the rate limits, the statistics and the schedule, which have contracts of their own
 SELECT bag_eq(
 	$$SELECT proname::text COLLATE "default" FROM pg_proc
-		WHERE pronamespace = 'idemstore'::regnamespace AND proname !~ '^(dedupe|cache|invalidate)_|_expiry$|^expiry_'$$,
+		WHERE pronamespace = 'idemstore'::regnamespace AND proname !~ '^(dedupe|cache|invalidate|stats|in_flight)_|_expiry$|^expiry_'$$,
 	$$SELECT name FROM contract UNION ALL SELECT unnest('{acquire,acquire_all,adaptive_rate_limit_status,can_proceed,clear_cooldown,consume,drop_rate_limit,get_cooldown,get_wait_time,rate_limit_reset,rate_limit_status,rate_limits_changed,record_request,set_adaptive_rate_limit,set_cooldown,set_rate_limit,slots_handler}'::text[])$$,
 	'there is no other function, and no name is overloaded');
 SELECT ok(obj_description(p.oid, 'pg_proc') ~ 'Errors: .*[0-9I][0-9D][0-9]{3}', name || ' says its errors in its comment')

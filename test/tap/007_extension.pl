@@ -242,6 +242,7 @@ foreach my $call (
 	"SELECT idemstore.can_proceed('r'), idemstore.record_request('r'), idemstore.get_wait_time('r'), idemstore.rate_limit_status('r')",
 	"SELECT idemstore.adaptive_rate_limit_status('s/1'), idemstore.rate_limit_reset('r'), idemstore.drop_rate_limit('r')",
 	"SELECT idemstore.set_cooldown('o', 'tomorrow'), idemstore.get_cooldown('o'), idemstore.clear_cooldown('o')",
+	"SELECT * FROM idemstore.stats", "SELECT * FROM idemstore.in_flight", "SELECT idemstore.stats_reset()",
 	"SELECT idemstore.expire(10)", "CALL idemstore.expire_all(10, '1 min')",
 	"SELECT idemstore.expiry_job(), idemstore.unschedule_expiry()")
 {

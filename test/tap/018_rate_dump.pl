@@ -53,7 +53,7 @@ is( $node->safe_psql('copy', "
 	SELECT (SELECT count(*) FROM $state), (SELECT count(*) FROM idemstore.cooldowns),
 		(SELECT array_agg(relpersistence::text || relfrozenxid) FROM pg_class AS c JOIN pg_am AS a ON a.oid = relam
 			WHERE amname = 'idemstore_slots')"),
-	'0|0|{u0,u0}', 'what they have counted is not, nor the cooldowns');
+	'0|0|{u0,u0,u0}', 'what they have counted is not, nor the cooldowns');
 my $copy = IdemTest::Session->new($node, 'copy');
 is( $copy->ask("SET ROLE operator; SELECT idemstore.acquire('plain', 5), idemstore.acquire('plain'),
 		idemstore.acquire('api 1', 100), idemstore.acquire('api 1'), idemstore.acquire('none'),

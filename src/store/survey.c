@@ -1,0 +1,46 @@
+/*
+ * survey.c
+ *		Going over all rows of a table, those of open transactions included.
+ *
+ * A dirty scan waits for nobody, and a version that moves while it runs may be
+ * met twice or not at all: what it finds is where to look, and not what holds.
+ * It leaves no SIREAD locks.  Insertions that are not settled yet are left out.
+ */
+#include "postgres.h"
+
+#include "access/subtrans.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "storage/procarray.h"
+#include "utils/snapmgr.h"
+
+#include "store/survey.h"
+
+void
+idem_store_survey(IdemTable *table, IdemSurveyVisitor visit, void *arg)
+{
+	TupleTableSlot *slot = table_slot_create(table->rel, NULL);
+	SnapshotData dirty;
+	TableScanDesc scan;
+
+	InitDirtySnapshot(dirty);
+	scan = table_beginscan(table->rel, &dirty, 0, NULL);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (dirty.speculativeToken == 0)
+			visit(table, slot, TransactionIdIsValid(dirty.xmin) ||
+				  TransactionIdIsValid(dirty.xmax), arg);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* only the top transaction has an entry that leads to its process */
+int
+idem_store_survey_owner(TransactionId xid)
+{
+	if (RecoveryInProgress())
+		return 0;
+	return BackendXidGetPid(SubTransGetTopmostTransaction(xid));
+}

@@ -1,0 +1,25 @@
+/*
+ * survey.h
+ *		Going over all rows of a table, those of open transactions included.
+ */
+#ifndef IDEM_STORE_SURVEY_H
+#define IDEM_STORE_SURVEY_H
+
+#include "store/table.h"
+
+/*
+ * Called for each version that is committed, or open: made or being changed by
+ * a transaction that has not ended.  May probe the table.
+ */
+typedef void (*IdemSurveyVisitor) (IdemTable *table, TupleTableSlot *slot,
+								   bool is_open, void *arg);
+
+extern void idem_store_survey(IdemTable *table, IdemSurveyVisitor visit, void *arg);
+
+/*
+ * The process whose open transaction this is, or 0: it has ended or is
+ * prepared, or this is a standby.
+ */
+extern int	idem_store_survey_owner(TransactionId xid);
+
+#endif							/* IDEM_STORE_SURVEY_H */
