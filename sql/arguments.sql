@@ -54,6 +54,8 @@ CALL idemstore.expire_all(NULL);
 CALL idemstore.expire_all(1, '-1 s');
 SELECT idemstore.grant_usage('pg_monitor', 'everything');
 SELECT idemstore.grant_usage(NULL);
+SELECT idemstore.grant_usage('-');
+SELECT idemstore.grant_usage('4294967295', 'operator');
 SELECT count(*) FROM idemstore.idempotency_records;
 
 -- the codes behind the messages

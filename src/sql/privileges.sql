@@ -22,7 +22,14 @@ BEGIN
 		RAISE invalid_parameter_value USING
 			MESSAGE = format('unknown level "%s"', level),
 			HINT = 'The levels are "application" and "operator".';
+	ELSIF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = role) THEN
+		RAISE undefined_object USING
+			MESSAGE = format('role with OID %s does not exist', role::oid);
 	END IF;
+
+	-- One at a time, to the end of the transaction: two GRANTs on one object at
+	-- once are an internal error of PostgreSQL.
+	LOCK TABLE idemstore.rate_limits IN SHARE UPDATE EXCLUSIVE MODE;
 
 	EXECUTE format('GRANT USAGE ON SCHEMA idemstore TO %s', role);
 	FOR routine IN
@@ -44,7 +51,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION idemstore.grant_usage(regrole, text) IS
-	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all and the functions that schedule it, forget_scope, stats_reset, the functions that set and drop rate limits, and the views stats and in_flight. Only the extension''s owner may call it. Errors: 22004, 22023 for an unknown level.';
+	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all and the functions that schedule it, forget_scope, stats_reset, the functions that set and drop rate limits, and the views stats and in_flight. Only the extension''s owner may call it. Two at once wait for each other. Errors: 22004, 22023 for an unknown level, 25006, 42704 no such role.';
 
 -- Everything that has not been through here.  What an update finds has: to
 -- revoke from it would take away what was granted since, and make part of the
