@@ -79,7 +79,7 @@ CREATE FUNCTION idemstore.dedupe_complete(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_dedupe_complete';
 COMMENT ON FUNCTION idemstore.dedupe_complete(text, json, uuid) IS
-	'Finish a pending job with its value, and wake who waits for it once the transaction commits. False, and nothing is changed, when there is no such job, when it is finished, or when job_id is given and is no longer the owner''s. Waits for another transaction that is changing the job. Serves http-client-toolkit, DedupeStore.complete. Errors: 22004, 25006, 54000, ID413.';
+	'Finish a pending job with its value, and wake who waits for it once the transaction commits. False, and nothing is changed, when there is no such job, when it is finished, or when job_id is given and is no longer the owner''s. Waits for another transaction that is changing the job. Serves http-client-toolkit, DedupeStore.complete. Errors: 22004, 22023, 25006, 54000, ID413.';
 
 CREATE FUNCTION idemstore.dedupe_fail(
 	hash text,
@@ -89,7 +89,7 @@ CREATE FUNCTION idemstore.dedupe_fail(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_dedupe_fail';
 COMMENT ON FUNCTION idemstore.dedupe_fail(text, json, uuid) IS
-	'Finish a pending job without a value: who waits for it gets failed and the error. False as in dedupe_complete(). Serves http-client-toolkit, DedupeStore.fail. Errors: 22004, 25006, 54000, ID413.';
+	'Finish a pending job without a value: who waits for it gets failed and the error. False as in dedupe_complete(). Serves http-client-toolkit, DedupeStore.fail. Errors: 22004, 22023, 25006, 54000, ID413.';
 
 CREATE FUNCTION idemstore.dedupe_wait_for(
 	hash text,
