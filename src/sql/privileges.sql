@@ -14,6 +14,7 @@ DECLARE
 	owner_functions CONSTANT text[] := '{grant_usage,slots_handler,rate_limits_changed}';
 	routine regprocedure;
 	view_name text;
+	result regtype;
 BEGIN
 	IF role IS NULL OR level IS NULL THEN
 		RAISE null_value_not_allowed USING
@@ -42,6 +43,14 @@ BEGIN
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
+	FOR result IN
+		SELECT t.oid
+		FROM pg_type AS t JOIN pg_class AS c ON c.oid = t.typrelid
+		WHERE t.typnamespace = 'idemstore'::regnamespace AND c.relkind = 'c'
+		ORDER BY 1
+	LOOP
+		EXECUTE format('GRANT USAGE ON TYPE %s TO %s', result, role);
+	END LOOP;
 	IF level = 'operator' THEN
 		FOREACH view_name IN ARRAY operator_views
 		LOOP
@@ -51,7 +60,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION idemstore.grant_usage(regrole, text) IS
-	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all and the functions that schedule it, forget_scope, stats_reset, the functions that set and drop rate limits, and the views stats and in_flight. Only the extension''s owner may call it. Two at once wait for each other. Errors: 22004, 22023 for an unknown level, 25006, 42704 no such role.';
+	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all and the functions that schedule it, forget_scope, stats_reset, the functions that set and drop rate limits, and the views stats and in_flight. Either may use the types that functions return. Only the extension''s owner may call it. Two at once wait for each other. Errors: 22004, 22023 for an unknown level, 25006, 42704 no such role.';
 
 -- Everything that has not been through here.  What an update finds has: to
 -- revoke from it would take away what was granted since, and make part of the
@@ -77,6 +86,15 @@ BEGIN
 				SELECT FROM pg_catalog.pg_init_privs AS i
 				WHERE i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
 					AND i.objoid OPERATOR(pg_catalog.=) c.oid)
+		UNION ALL
+		SELECT pg_catalog.concat('TYPE ', t.oid::pg_catalog.regtype)
+		FROM pg_catalog.pg_type AS t
+		WHERE t.typnamespace OPERATOR(pg_catalog.=) 'idemstore'::pg_catalog.regnamespace
+			AND t.typtype OPERATOR(pg_catalog.=) 'c'
+			AND NOT EXISTS (
+				SELECT FROM pg_catalog.pg_init_privs AS i
+				WHERE i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
+					AND i.objoid OPERATOR(pg_catalog.=) t.oid)
 	LOOP
 		EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC', object);
 	END LOOP;
