@@ -86,6 +86,7 @@ idem_store_table_open(IdemTable *table, IdemTableInfo *info, LOCKMODE lockmode)
 	memset(table, 0, sizeof(IdemTable));
 	table->info = info;
 	table->lockmode = lockmode;
+	table->context = CurrentMemoryContext;
 	table->rel = idem_store_table_open_relation(info, lockmode);
 	table->pkey = index_open(idem_compat_primary_key_index(table->rel), lockmode);
 }
@@ -360,6 +361,19 @@ has_primary_key(Relation rel, const IdemTableInfo *info)
 			return false;
 	}
 	return bms_num_members(columns) == info->nkeys;
+}
+
+TupleTableSlot *
+idem_store_table_scan_slot(IdemTable *table)
+{
+	if (table->scan == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(table->context);
+
+		table->scan = table_slot_create(table->rel, NULL);
+		MemoryContextSwitchTo(caller);
+	}
+	return table->scan;
 }
 
 void

@@ -69,6 +69,7 @@ typedef struct IdemTable
 {
 	IdemTableInfo *info;
 	LOCKMODE	lockmode;
+	MemoryContext context;		/* lives at least as long as this is open */
 	bool		is_written;
 	Relation	rel;
 	Relation	pkey;
@@ -108,5 +109,8 @@ extern bool idem_store_table_is_readable(IdemTableInfo *info);
 extern void idem_store_table_open(IdemTable *table, IdemTableInfo *info,
 								  LOCKMODE lockmode);
 extern void idem_store_table_close(IdemTable *table);
+
+/* Made when it is needed: most reads hand the only one over. */
+extern TupleTableSlot *idem_store_table_scan_slot(IdemTable *table);
 
 #endif							/* IDEM_STORE_TABLE_H */

@@ -315,7 +315,7 @@ idem_store_tuple_follow(IdemTable *table, ItemPointer tid)
 
 	return is_written(table,
 					  table_tuple_lock(table->rel, tid, GetActiveSnapshot(),
-									   table->scan, GetCurrentCommandId(false),
+									   idem_store_table_scan_slot(table), GetCurrentCommandId(false),
 									   LockTupleExclusive, LockWaitBlock,
 									   TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
 									   &failure));

@@ -60,7 +60,6 @@ static IdemVisit take_any(TupleTableSlot *slot, void *arg);
 static bool is_speculative(const SnapshotData *dirty, Speculation *speculation);
 static bool wait_for(const Speculation *speculation);
 static void clear(IdemVersion *version);
-static TupleTableSlot *scan_slot(IdemTable *table);
 static void clear_scan(IdemTable *table);
 static void keep(IdemTable *table, IdemVersion *version, TransactionId open_xid);
 static bool is_there(const IdemVersion *version);
@@ -104,7 +103,7 @@ idem_store_versions_fetch(IdemTable *table, const IdemKey *key, Snapshot snapsho
 	IndexScanDesc desc = begin(&scan, snapshot);
 	bool		found;
 
-	found = index_getnext_slot(desc, ForwardScanDirection, scan_slot(table));
+	found = index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table));
 	if (found)
 		keep(table, &table->base, InvalidTransactionId);
 	index_endscan(desc);
@@ -125,7 +124,7 @@ idem_store_versions_match(IdemTable *table, Oid index, int nkeys,
 	clear(&table->match);
 	scan.index = index_open(index, AccessShareLock);
 	desc = begin(&scan, snapshot);
-	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, scan_slot(table)))
+	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)))
 	{
 		CHECK_FOR_INTERRUPTS();
 		goes_on = offer(table, InvalidTransactionId, visit, arg);
@@ -197,7 +196,7 @@ find_own(const KeyScan *scan, Snapshot snapshot)
 	bool		is_removed = false;
 	bool		is_found = false;
 
-	while (!is_found && index_getnext_slot(desc, ForwardScanDirection, table->scan))
+	while (!is_found && index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)))
 	{
 		CHECK_FOR_INTERRUPTS();
 		is_removed |= is_removed_by_us(table->scan, snapshot);
@@ -242,7 +241,7 @@ probe_once(const KeyScan *scan)
 	InitDirtySnapshot(dirty);
 	desc = begin(scan, &dirty);
 	while (!has_two_bases &&
-		   index_getnext_slot(desc, ForwardScanDirection, scan_slot(table)) &&
+		   index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)) &&
 		   !is_speculative(&dirty, &speculation))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -276,7 +275,7 @@ find_latest(const KeyScan *scan, IdemVisitor visit, void *arg)
 	bool		goes_on = true;
 
 	clear(&table->match);
-	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, scan_slot(table)))
+	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (table_tuple_satisfies_snapshot(table->rel, table->scan, latest))
@@ -302,7 +301,7 @@ match_dirty_once(const KeyScan *scan, IdemVisitor visit, void *arg)
 	InitDirtySnapshot(dirty);
 	desc = begin(scan, &dirty);
 	while (goes_on &&
-		   index_getnext_slot(desc, ForwardScanDirection, scan_slot(table)) &&
+		   index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)) &&
 		   !is_speculative(&dirty, &speculation))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -356,15 +355,6 @@ clear(IdemVersion *version)
 	if (version->slot != NULL)
 		ExecClearTuple(version->slot);
 	version->open_xid = InvalidTransactionId;
-}
-
-/* made when it is needed: most reads hand the only one over */
-static TupleTableSlot *
-scan_slot(IdemTable *table)
-{
-	if (table->scan == NULL)
-		table->scan = table_slot_create(table->rel, NULL);
-	return table->scan;
 }
 
 static void

@@ -35,12 +35,13 @@ $owner->ask("SELECT idemstore.start_processing('expired', ttl => '0'), idemstore
 $primary->wait_for_catchup($standby);
 
 # What only reads: of records, and of tables that come unlogged.
-my @readers = ("fingerprint('{}')", "get('k')", "lookup('k')", "get_value('k')", "wait('k')");
+my @readers = ("fingerprint('{}')", "get('k')", "lookup('k')", "get_value('k')", "wait('k')",
+	'expiry_job()', "stats_sizes('cache')", 'in_flight_claims()');
 my @unlogged_readers = (
 	"dedupe_is_in_progress('k')", "dedupe_wait_for('k')",
 	"cache_get('k')", "cache_get_bytes('k')", "cache_get_many('{k}')", "cache_ttl('k')",
 	"can_proceed('k', $huge)", "get_wait_time('k', $huge)", "rate_limit_status('k', $huge)",
-	"adaptive_rate_limit_status('split')", "get_cooldown('k')");
+	"adaptive_rate_limit_status('split')", "get_cooldown('k')", 'stats_counts()');
 
 # What writes, also where there is nothing to write.
 my @writers = (
@@ -60,7 +61,7 @@ my @writers = (
 	"acquire('k', $huge)", "consume('k', $huge)", "acquire_all('{split}')", "record_request('k', $huge)",
 	"rate_limit_reset('k')", "set_rate_limit('k', 1, '1 s')", "set_adaptive_rate_limit('k')",
 	"drop_rate_limit('k')", "set_cooldown('k', 'tomorrow')", "clear_cooldown('k')",
-	'expire()', "grant_usage('clerk')");
+	'expire()', 'stats_reset()', "grant_usage('clerk')");
 
 # What reading answers, wherever it is done.
 sub check_reading
@@ -103,7 +104,8 @@ is( $primary->safe_psql('postgres', "
 	SELECT proname FROM pg_proc
 	WHERE pronamespace = 'idemstore'::regnamespace
 		AND prorettype NOT IN ('trigger'::regtype, 'table_am_handler'::regtype)
-		AND proname NOT IN (" . join(', ', map { /^(\w+)/ ? "'$1'" : () } @readers, @unlogged_readers, @writers, 'expire_all') . ')'),
+		AND proname NOT IN (" . join(', ', map { /^(\w+)/ ? "'$1'" : () } @readers, @unlogged_readers, @writers,
+		'expire_all', 'schedule_expiry', 'unschedule_expiry') . ')'),
 	'', 'every function is tried');
 check_reading($reader, 'standby');
 check_refusals($reader, 'standby');

@@ -29,11 +29,12 @@ my $sessions = 4;
 # Those that no call can make succeed.
 my %never_succeeds = map { $_ => 1 } (
 	'rate_limits_changed',    # a trigger
+	'schedule_expiry',        # without pg_cron
 	'slots_handler');         # for the server itself
 
 # What a function itself says, all of which its comment has to name.
 my %of_functions = map { $_ => 1 }
-  qw(ID404 ID408 ID412 ID413 ID425 ID428 22004 22023 25006 2D000 42804 54000);
+  qw(ID404 ID408 ID412 ID413 ID425 ID428 22004 22023 25006 2D000 42804 54000 55000);
 
 # What PostgreSQL says, and why.
 my %of_server = (

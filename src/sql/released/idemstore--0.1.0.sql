@@ -395,7 +395,7 @@ CREATE FUNCTION idemstore.dedupe_complete(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_dedupe_complete';
 COMMENT ON FUNCTION idemstore.dedupe_complete(text, json, uuid) IS
-	'Finish a pending job with its value, and wake who waits for it once the transaction commits. False, and nothing is changed, when there is no such job, when it is finished, or when job_id is given and is no longer the owner''s. Waits for another transaction that is changing the job. Serves http-client-toolkit, DedupeStore.complete. Errors: 22004, 25006, 54000, ID413.';
+	'Finish a pending job with its value, and wake who waits for it once the transaction commits. False, and nothing is changed, when there is no such job, when it is finished, or when job_id is given and is no longer the owner''s. Waits for another transaction that is changing the job. Serves http-client-toolkit, DedupeStore.complete. Errors: 22004, 22023, 25006, 54000, ID413.';
 
 CREATE FUNCTION idemstore.dedupe_fail(
 	hash text,
@@ -405,7 +405,7 @@ CREATE FUNCTION idemstore.dedupe_fail(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_dedupe_fail';
 COMMENT ON FUNCTION idemstore.dedupe_fail(text, json, uuid) IS
-	'Finish a pending job without a value: who waits for it gets failed and the error. False as in dedupe_complete(). Serves http-client-toolkit, DedupeStore.fail. Errors: 22004, 25006, 54000, ID413.';
+	'Finish a pending job without a value: who waits for it gets failed and the error. False as in dedupe_complete(). Serves http-client-toolkit, DedupeStore.fail. Errors: 22004, 22023, 25006, 54000, ID413.';
 
 CREATE FUNCTION idemstore.dedupe_wait_for(
 	hash text,
@@ -431,7 +431,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_dedupe_clear';
 COMMENT ON FUNCTION idemstore.dedupe_clear(text) IS
-	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';
+	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000, 40001 under SERIALIZABLE, as SELECT.';
 -- The cache
 
 CREATE UNLOGGED TABLE idemstore.cache_entries (
@@ -568,7 +568,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_cache_clear';
 COMMENT ON FUNCTION idemstore.cache_clear(text) IS
-	'Remove all entries whose key begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Refuses every value that is being computed; does not wait for entries that are being stored. Serves http-client-toolkit, CacheStore.clear. Errors: 22004, 25006, 54000, 40001 under SERIALIZABLE, as SELECT.';
+	'Remove all entries whose key begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Refuses every value that is being computed; waits for entries that are being stored with a fence, not for others. Serves http-client-toolkit, CacheStore.clear. Errors: 22004, 25006, 54000, 40001 under SERIALIZABLE, as SELECT.';
 
 CREATE FUNCTION idemstore.invalidate_by_tag(
 	tag text
@@ -613,7 +613,7 @@ CREATE FUNCTION idemstore.cache_increment(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_cache_increment';
 COMMENT ON FUNCTION idemstore.cache_increment(text, bigint, interval) IS
-	'Add delta to the integer in the entry, or to 0, and return the sum; no increment is lost. ttl is that of an entry that begins so (NULL: never expires), a live one keeps its own, and its tags. Waits for another transaction that writes the key. Errors: 22004, 22023, 54000, 22P02 when it is not an integer, 22003, 25006.';
+	'Add delta to the integer in the entry, or to 0, and return the sum; no increment is lost. ttl is that of an entry that begins so (NULL: never expires), a live one keeps its own, and its tags. Waits for another transaction that writes the key. Errors: 22004, 22023, 54000, 22P02 when it is not an integer, 42804 when it is bytes, 22003, 25006.';
 
 CREATE FUNCTION idemstore.cache_get_many(
 	keys text[]

@@ -42,6 +42,7 @@ my %arguments = (
 	drop_rate_limit => "'KEY'",
 	expire => '10',
 	expire_all => "10, '1 min'",
+	expiry_job => '',
 	extend_lease => "'KEY', (idemstore.get('KEY')).fence",
 	fail => "'KEY', '{}', true",
 	fingerprint => qq('{"b": 1, "a": [2, null]}', '{b}'),
@@ -52,6 +53,7 @@ my %arguments = (
 	get_value => "'KEY'",
 	get_wait_time => "'KEY'",
 	grant_usage => "'ROLE', 'operator'",
+	in_flight_claims => '',
 	initiate => "'KEY new', '{}'",
 	invalidate_by_tag => "'KEY'",
 	invalidate_by_tags => "'{KEY,absent}'",
@@ -60,13 +62,18 @@ my %arguments = (
 	rate_limit_status => "'KEY'",
 	record_request => "'KEY'",
 	release => "'KEY'",
+	schedule_expiry => [ '', '55000' ],    # without pg_cron
 	set_adaptive_rate_limit => "'KEY'",
 	set_cooldown => "'KEY', 'tomorrow'",
 	set_nx => "'KEY new', 'value'",
 	set_rate_limit => "'KEY', 7, '1 hour', 'token_bucket', 9",
 	set_value => "'KEY', 'value'",
 	start_processing => "'KEY new', 'print', unique_fingerprint => true",
+	stats_counts => '',
+	stats_reset => '',
+	stats_sizes => "'cache'",
 	success => "'KEY', '1'",
+	unschedule_expiry => '',
 	wait => "'KEY absent', '1 ms'");
 
 # Those that nobody calls.
@@ -77,7 +84,7 @@ my %is_internal = map { $_ => 1 } (
 # The names of those, of functions as IdemCalls has them, that need a line here.
 sub unknown
 {
-	return grep { !$arguments{$_} && !$is_internal{$_} } map { $_->{name} } @_;
+	return grep { !exists $arguments{$_} && !$is_internal{$_} } map { $_->{name} } @_;
 }
 
 # A statement and the SQLSTATE it ends in, with names that begin with prefix.
