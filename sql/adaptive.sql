@@ -1,4 +1,6 @@
 -- adaptive limits: every split, its reason, and what it lets in
+-- So many calls that a server which forgets its caches at each chance takes hours.
+SET debug_discard_caches = 0;
 \set VERBOSITY terse
 SET timezone = 'UTC';
 CREATE FUNCTION pg_temp.at(clock interval) RETURNS void

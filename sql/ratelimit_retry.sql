@@ -1,4 +1,6 @@
 -- retry_after is enough: then the same call succeeds, a microsecond earlier it fails
+-- So many calls that a server which forgets its caches at each chance takes hours.
+SET debug_discard_caches = 0;
 CREATE FUNCTION pg_temp.set_clock(seconds numeric) RETURNS timestamptz
 LANGUAGE plpgsql AS $$
 DECLARE
