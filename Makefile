@@ -124,12 +124,12 @@ test-valgrind: deps
 	+$(MAKE) --no-print-directory install
 	PG_CONFIG='$(PG_CONFIG)' test/valgrind $(SERVERS)/source-15
 
-# In storms, a server that forgets all the time gets nowhere.
+# In races and storms, a server that forgets all the time gets nowhere.
 CASSERT = $(SERVERS)/cassert-15
 test-cassert: deps
 	PG_CONFIG='$(PG_CONFIG)' test/cassert $(CASSERT)
 	$(call with_build,ASSERT=1 PG_CONFIG=$(CASSERT)/server/bin/pg_config,PG_CONFIG=$(CASSERT)/server/bin/pg_config \
-		SERVER_PROGRAM=$(CASSERT)/server/bin/forgetful test/run regress isolation pgtap)
+		sh -c 'SERVER_PROGRAM=$(CASSERT)/server/bin/forgetful test/run regress pgtap && test/run isolation tap')
 
 coverage: deps
 	$(call with_build,COVERAGE=1,PG_CONFIG='$(PG_CONFIG)' test/coverage)

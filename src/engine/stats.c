@@ -144,9 +144,10 @@ idem_stats_count_many(IdemCounter counter, int64 n)
 static bool
 is_due(void)
 {
-	TimestampTz now = ++ncounted % COUNTS_A_READING == 0 ? idem_clock_real() :
-	idem_clock_recent();
+	TimestampTz now;
 
+	ncounted++;
+	now = ncounted % COUNTS_A_READING == 0 ? idem_clock_real() : idem_clock_recent();
 	return now - last_flush >= pause_us || now < last_flush;
 }
 

@@ -4,8 +4,6 @@
 # longer than a batch, which is seen with the run standing in the middle of one,
 # and afterwards neither table nor indexes hold more than they need.
 #
-# IDEM_LONG=1 takes a million.
-#
 use strict;
 use warnings;
 use FindBin;
@@ -13,7 +11,7 @@ use lib "$FindBin::Bin/lib";
 use IdemTest;
 use Test::More;
 
-my $rows = $ENV{IDEM_LONG} ? 1_000_000 : 300_000;
+my $rows = 1_000_000;
 my $batch = 10_000;
 my $table = 'idemstore.idempotency_records';
 my $node = new_node('main', 'autovacuum = off', 'max_wal_size = 4GB', 'shared_buffers = 512MB', 'checkpoint_timeout = 1h');

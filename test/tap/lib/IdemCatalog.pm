@@ -73,7 +73,9 @@ sub query
 			ARRAY(SELECT option FROM unnest(attoptions) AS option WHERE option !~ '^pg_attver='),
 			" . $acl->('attacl') . ", col_description(attrelid, attnum))
 		FROM (SELECT identity, c.oid FROM $relations
-				UNION ALL SELECT identity, typrelid FROM members JOIN pg_type AS t ON classid = 'pg_type'::regclass AND t.oid = objid) AS c
+				UNION ALL SELECT identity, typrelid FROM members JOIN pg_type AS t ON classid = 'pg_type'::regclass AND t.oid = objid
+					-- from 17 on, the row types of tables are members, too
+					JOIN pg_class AS r ON r.oid = t.typrelid AND r.relkind = 'c') AS c
 			JOIN pg_attribute AS a ON a.attrelid = c.oid
 			LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 		WHERE a.attnum > 0 AND NOT a.attisdropped",
