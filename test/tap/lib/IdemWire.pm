@@ -145,8 +145,9 @@ sub read_bytes
 
 	while (length($self->{input}) < $size)
 	{
-		sysread($self->{socket}, $self->{input}, 65536, length($self->{input}))
-		  or die "no answer: $!";
+		my $got = sysread($self->{socket}, $self->{input}, 65536, length($self->{input}));
+
+		die 'no answer: ' . (defined($got) ? 'it has hung up' : $!) unless $got || (!defined($got) && $!{EINTR});
 	}
 	return substr($self->{input}, 0, $size, '');
 }
@@ -157,9 +158,10 @@ sub write_all
 
 	while (length($bytes))
 	{
-		my $written = syswrite($self->{socket}, $bytes) or die "the connection is gone: $!";
+		my $written = syswrite($self->{socket}, $bytes);
 
-		substr($bytes, 0, $written, '');
+		die "the connection is gone: $!" unless $written || (!defined($written) && $!{EINTR});
+		substr($bytes, 0, $written // 0, '');
 	}
 	return;
 }
