@@ -21,6 +21,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/fmgroids.h"
@@ -215,15 +216,24 @@ is_own(TupleTableSlot *slot)
 	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header_of(slot)));
 }
 
-/* changed or deleted, by a command that the snapshot is to see */
+/*
+ * Changed or deleted, by a command that the snapshot is to see?  Who locks the
+ * row meanwhile replaces our transaction id by a MultiXactId, so look under the
+ * page's lock.
+ */
 static bool
 is_removed_by_us(TupleTableSlot *slot, Snapshot snapshot)
 {
+	Buffer		buffer = ((BufferHeapTupleTableSlot *) slot)->buffer;
 	HeapTupleHeader header = header_of(slot);
+	bool		result;
 
-	return is_superseded(slot) &&
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	result = is_superseded(slot) &&
 		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(header)) &&
 		HeapTupleHeaderGetCmax(header) < snapshot->curcid;
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	return result;
 }
 
 /* false when what was seen did not hold to the end */
