@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
+#include "replication/walsender.h"
 #include "storage/ipc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -216,11 +217,14 @@ idem_stats_flush(void)
 	}
 }
 
-/* As core does away with temporary tables: whatever was going on is over. */
+/*
+ * As core does away with temporary tables: whatever was going on is over.  A
+ * walsender may be there after the last checkpoint, and must not write then.
+ */
 static void
 flush_at_exit(int code, Datum arg)
 {
-	if (!has_pending || IsParallelWorker() || RecoveryInProgress())
+	if (!has_pending || IsParallelWorker() || am_walsender || RecoveryInProgress())
 		return;
 	AbortOutOfAnyTransaction();
 	StartTransactionCommand();
