@@ -7,13 +7,16 @@
  * before have ended when twice the longest lease has passed.
  *
  * An entry is such a mark of its own: it says who wrote it last.  So it stays
- * while somebody computes a value for its key, who may have begun before.
+ * while somebody computes a value for its key, who may have begun before.  No
+ * snapshot shows the lease of a transaction that is still open, so those are
+ * looked for first; the statement's snapshot comes later, and shows the others.
  */
 #include "postgres.h"
 
 #include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "storage/procarray.h"
+#include "utils/array.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
@@ -22,42 +25,71 @@
 #include "engine/spi.h"
 #include "pg/guc.h"
 #include "store/cache.h"
+#include "store/survey.h"
 
-static int64 trim(TimestampTz now, int32 max_rows);
+static int64 trim(TimestampTz now, int32 max_rows, Datum open_keys);
+static Datum keys_of_open_leases(void);
+static void add_open_key(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg);
 static FullTransactionId oldest_in_use(void);
 
 int64
 idem_cachecare_expire_entries(TimestampTz now, int32 max_rows)
 {
 	TimestampTz expired_before = now - idem_guc_cache_keep_stale * USECS_PER_SEC;
-	Oid			types[] = {TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, INT4OID};
+	Oid			types[] = {TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TEXTARRAYOID, INT4OID};
 	Datum		values[lengthof(types)];
+	Datum		open_keys = keys_of_open_leases();
 	int64		removed;
 
 	values[0] = TimestampTzGetDatum(expired_before);
 	values[1] = Int32GetDatum(max_rows);
 	values[2] = TimestampTzGetDatum(now);
-	values[3] = Int32GetDatum(idem_store_cache_bucket(expired_before));
+	values[3] = open_keys;
+	values[4] = Int32GetDatum(idem_store_cache_bucket(expired_before));
 	idem_spi_execute(idem_store_cache_expire_sql, lengthof(types), types, values, NULL,
 					 SPI_OK_DELETE);
 	removed = SPI_processed;
 	if (idem_guc_cache_max_size > 0 && removed < max_rows)
-		removed += trim(now, max_rows - removed);
+		removed += trim(now, max_rows - removed, open_keys);
 	return removed;
 }
 
 static int64
-trim(TimestampTz now, int32 max_rows)
+trim(TimestampTz now, int32 max_rows, Datum open_keys)
 {
-	Oid			types[] = {INT8OID, INT4OID, TIMESTAMPTZOID};
+	Oid			types[] = {INT8OID, INT4OID, TIMESTAMPTZOID, TEXTARRAYOID};
 	Datum		values[lengthof(types)];
 
 	values[0] = Int64GetDatum((int64) idem_guc_cache_max_size * 1024);
 	values[1] = Int32GetDatum(max_rows);
 	values[2] = TimestampTzGetDatum(now);
+	values[3] = open_keys;
 	idem_spi_execute(idem_store_cache_trim_sql, lengthof(types), types, values, NULL,
 					 SPI_OK_DELETE);
 	return SPI_processed;
+}
+
+static Datum
+keys_of_open_leases(void)
+{
+	ArrayBuildState *keys = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+	IdemTable	table;
+
+	idem_store_records_open(&table, &idem_store_cache_leases, AccessShareLock);
+	idem_store_survey(&table, add_open_key, keys);
+	idem_store_table_close(&table);
+	return makeArrayResult(keys, CurrentMemoryContext);
+}
+
+static void
+add_open_key(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg)
+{
+	IdemRecord	lease;
+
+	if (!is_open)
+		return;
+	idem_store_records_read(table, slot, &lease);
+	accumArrayResult(arg, PointerGetDatum(lease.key), false, TEXTOID, CurrentMemoryContext);
 }
 
 int64

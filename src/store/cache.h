@@ -67,28 +67,31 @@ extern void idem_store_cache_put_mark(IdemTable *table, const IdemMark *mark);
 #define idem_store_cache_prefix_sql \
 	"SELECT key, ctid, expires_at FROM idemstore.cache_entries WHERE pg_catalog.starts_with(key, $1) ORDER BY key"
 
-/* Does nobody compute the value of this entry?  $3: now. */
+/*
+ * Does nobody compute the value of this entry?  $3: now; $4: the keys of leases
+ * that are not committed yet.
+ */
 #define IDEM_CACHE_IS_NOT_LEASED \
-	"NOT EXISTS (SELECT FROM idemstore.cache_leases" \
+	"key OPERATOR(pg_catalog.<>) ALL ($4) AND NOT EXISTS (SELECT FROM idemstore.cache_leases" \
 	" WHERE cache_leases.key OPERATOR(pg_catalog.=) cache_entries.key" \
 	" AND cache_leases.expires_at OPERATOR(pg_catalog.>) $3)"
 
 /*
  * Remove what has expired, for longer than may still be served as stale.  $1:
- * expired before when; $2: the most rows to remove; $3: now; $4: in which
- * bucket $1 is.
+ * expired before when; $2: the most rows to remove; $3 and $4: see above; $5:
+ * in which bucket $1 is.
  */
 #define idem_store_cache_expire_sql \
 	"DELETE FROM idemstore.cache_entries WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
 	" SELECT ctid FROM idemstore.cache_entries" \
-	" WHERE expires_bucket OPERATOR(pg_catalog.<=) $4" \
+	" WHERE expires_bucket OPERATOR(pg_catalog.<=) $5" \
 	" AND expires_at OPERATOR(pg_catalog.<=) $1" \
 	" AND " IDEM_CACHE_IS_NOT_LEASED \
 	" LIMIT $2 FOR UPDATE OF cache_entries SKIP LOCKED))"
 
 /*
  * Remove entries while all together are larger than $1 bytes: the expired at
- * $3 first, then the oldest; $2: the most rows to remove.
+ * $3 first, then the oldest; $2: the most rows to remove; $4: see above.
  */
 #define idem_store_cache_trim_sql \
 	"DELETE FROM idemstore.cache_entries WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
