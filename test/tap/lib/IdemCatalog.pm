@@ -80,7 +80,8 @@ sub query
 			LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 		WHERE a.attnum > 0 AND NOT a.attisdropped",
 		"SELECT identity, 'constraint ' || conname, concat_ws(' ', pg_get_constraintdef(k.oid), convalidated, obj_description(k.oid, 'pg_constraint'))
-		FROM $relations JOIN pg_constraint AS k ON k.conrelid = c.oid",
+		-- from 18 on, NOT NULL is one of them, too; it is shown with its column
+		FROM $relations JOIN pg_constraint AS k ON k.conrelid = c.oid AND k.contype <> 'n'",
 		"SELECT identity, 'index ' || i.indexrelid::regclass, concat_ws(' ', pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisclustered, i.indisreplident,
 			x.reloptions, x.relpersistence, x.reltablespace, x.relowner::regrole, obj_description(x.oid, 'pg_class'))
 		FROM $relations JOIN pg_index AS i ON i.indrelid = c.oid JOIN pg_class AS x ON x.oid = i.indexrelid",
