@@ -27,7 +27,7 @@
 #include "store/cache.h"
 #include "store/survey.h"
 
-static int64 trim(TimestampTz now, int32 max_rows, Datum open_keys);
+static int64 trim(TimestampTz now, int32 max_rows, Datum open_keys, Datum oldest);
 static Datum keys_of_open_leases(void);
 static void add_open_key(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg);
 static FullTransactionId oldest_in_use(void);
@@ -36,8 +36,9 @@ int64
 idem_cachecare_expire_entries(TimestampTz now, int32 max_rows)
 {
 	TimestampTz expired_before = now - idem_guc_cache_keep_stale * USECS_PER_SEC;
-	Oid			types[] = {TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TEXTARRAYOID, INT4OID};
+	Oid			types[] = {TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TEXTARRAYOID, XID8OID, INT4OID};
 	Datum		values[lengthof(types)];
+	Datum		oldest = FullTransactionIdGetDatum(oldest_in_use());
 	Datum		open_keys = keys_of_open_leases();
 	int64		removed;
 
@@ -45,25 +46,27 @@ idem_cachecare_expire_entries(TimestampTz now, int32 max_rows)
 	values[1] = Int32GetDatum(max_rows);
 	values[2] = TimestampTzGetDatum(now);
 	values[3] = open_keys;
-	values[4] = Int32GetDatum(idem_store_cache_bucket(expired_before));
+	values[4] = oldest;
+	values[5] = Int32GetDatum(idem_store_cache_bucket(expired_before));
 	idem_spi_execute(idem_store_cache_expire_sql, lengthof(types), types, values, NULL,
 					 SPI_OK_DELETE);
 	removed = SPI_processed;
 	if (idem_guc_cache_max_size > 0 && removed < max_rows)
-		removed += trim(now, max_rows - removed, open_keys);
+		removed += trim(now, max_rows - removed, open_keys, oldest);
 	return removed;
 }
 
 static int64
-trim(TimestampTz now, int32 max_rows, Datum open_keys)
+trim(TimestampTz now, int32 max_rows, Datum open_keys, Datum oldest)
 {
-	Oid			types[] = {INT8OID, INT4OID, TIMESTAMPTZOID, TEXTARRAYOID};
+	Oid			types[] = {INT8OID, INT4OID, TIMESTAMPTZOID, TEXTARRAYOID, XID8OID};
 	Datum		values[lengthof(types)];
 
 	values[0] = Int64GetDatum((int64) idem_guc_cache_max_size * 1024);
 	values[1] = Int32GetDatum(max_rows);
 	values[2] = TimestampTzGetDatum(now);
 	values[3] = open_keys;
+	values[4] = oldest;
 	idem_spi_execute(idem_store_cache_trim_sql, lengthof(types), types, values, NULL,
 					 SPI_OK_DELETE);
 	return SPI_processed;
@@ -112,14 +115,23 @@ idem_cachecare_stamp_marks(TimestampTz now, int32 max_rows)
 	return SPI_processed;
 }
 
-/* the oldest transaction that is open, or was when a snapshot in use was taken */
+/*
+ * The oldest transaction that is open in this database, or was when a snapshot
+ * in use here was taken.
+ */
 static FullTransactionId
 oldest_in_use(void)
 {
-	TransactionId xid = GetOldestNonRemovableTransactionId(NULL);
-	FullTransactionId next = ReadNextFullTransactionId();
-	uint32		epoch = EpochFromFullTransactionId(next);
+	IdemTable	table;
+	TransactionId xid;
+	FullTransactionId next;
+	uint32		epoch;
 
+	idem_store_records_open(&table, &idem_store_cache_leases, AccessShareLock);
+	xid = GetOldestNonRemovableTransactionId(table.rel);
+	idem_store_table_close(&table);
+	next = ReadNextFullTransactionId();
+	epoch = EpochFromFullTransactionId(next);
 	if (xid > XidFromFullTransactionId(next))
 		epoch--;
 	return FullTransactionIdFromEpochAndXid(epoch, xid);

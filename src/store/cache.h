@@ -68,30 +68,33 @@ extern void idem_store_cache_put_mark(IdemTable *table, const IdemMark *mark);
 	"SELECT key, ctid, expires_at FROM idemstore.cache_entries WHERE pg_catalog.starts_with(key, $1) ORDER BY key"
 
 /*
- * Does nobody compute the value of this entry?  $3: now; $4: the keys of leases
- * that are not committed yet.
+ * May this entry go?  Not while somebody computes its value, or may yet begin to
+ * under a snapshot that does not see who wrote it: then it is what refuses him.
+ * $3: now; $4: the keys of leases that are not committed yet; $5: the oldest
+ * transaction that a snapshot in use may not see.
  */
-#define IDEM_CACHE_IS_NOT_LEASED \
-	"key OPERATOR(pg_catalog.<>) ALL ($4) AND NOT EXISTS (SELECT FROM idemstore.cache_leases" \
+#define IDEM_CACHE_IS_NOT_NEEDED \
+	"written_by OPERATOR(pg_catalog.<) $5" \
+	" AND key OPERATOR(pg_catalog.<>) ALL ($4) AND NOT EXISTS (SELECT FROM idemstore.cache_leases" \
 	" WHERE cache_leases.key OPERATOR(pg_catalog.=) cache_entries.key" \
 	" AND cache_leases.expires_at OPERATOR(pg_catalog.>) $3)"
 
 /*
  * Remove what has expired, for longer than may still be served as stale.  $1:
- * expired before when; $2: the most rows to remove; $3 and $4: see above; $5:
- * in which bucket $1 is.
+ * expired before when; $2: the most rows to remove; $3 to $5: see above; $6: in
+ * which bucket $1 is.
  */
 #define idem_store_cache_expire_sql \
 	"DELETE FROM idemstore.cache_entries WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
 	" SELECT ctid FROM idemstore.cache_entries" \
-	" WHERE expires_bucket OPERATOR(pg_catalog.<=) $5" \
+	" WHERE expires_bucket OPERATOR(pg_catalog.<=) $6" \
 	" AND expires_at OPERATOR(pg_catalog.<=) $1" \
-	" AND " IDEM_CACHE_IS_NOT_LEASED \
+	" AND " IDEM_CACHE_IS_NOT_NEEDED \
 	" LIMIT $2 FOR UPDATE OF cache_entries SKIP LOCKED))"
 
 /*
  * Remove entries while all together are larger than $1 bytes: the expired at
- * $3 first, then the oldest; $2: the most rows to remove; $4: see above.
+ * $3 first, then the oldest; $2: the most rows to remove; $4, $5: see above.
  */
 #define idem_store_cache_trim_sql \
 	"DELETE FROM idemstore.cache_entries WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
@@ -108,7 +111,7 @@ extern void idem_store_cache_put_mark(IdemTable *table, const IdemMark *mark);
 	"    FROM idemstore.cache_entries) AS entry) AS ranked" \
 	"  WHERE size_with_better OPERATOR(pg_catalog.>) $1" \
 	"  ORDER BY is_expired DESC, written_at LIMIT $2))" \
-	" AND " IDEM_CACHE_IS_NOT_LEASED \
+	" AND " IDEM_CACHE_IS_NOT_NEEDED \
 	" FOR UPDATE OF cache_entries SKIP LOCKED))"
 
 /* Remove expired leases; $1: now, $2: the most rows to remove. */
