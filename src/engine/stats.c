@@ -16,8 +16,6 @@
 #include "miscadmin.h"
 #include "replication/walsender.h"
 #include "storage/ipc.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "engine/cachelease.h"
@@ -25,6 +23,7 @@
 #include "engine/jobs.h"
 #include "engine/ratelimit.h"
 #include "engine/stats.h"
+#include "pg/attempt.h"
 #include "pg/clock.h"
 #include "store/stats.h"
 
@@ -120,6 +119,7 @@ static bool is_registered;
 static void begin_counting(void);
 static bool is_due(void);
 static void flush_at_exit(int code, Datum arg);
+static void write_uninterrupted(void *argument);
 static void write_pending(void);
 static char *name_of_counter(IdemCounter counter);
 static char *name_of_expiry(IdemStatsFamily family);
@@ -180,33 +180,14 @@ idem_stats_count_expiry(IdemStatsFamily family, int64 nremoved)
 void
 idem_stats_flush(void)
 {
-	MemoryContext caller_context = CurrentMemoryContext;
-	ResourceOwner caller_owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	ErrorData  *error;
 
 	last_flush = idem_clock_recent();
 	pause_us = PAUSE_US;
 	if (!has_pending || IsInParallelMode() || RecoveryInProgress())
 		return;
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		HOLD_INTERRUPTS();
-		write_pending();
-		RESUME_INTERRUPTS();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller_context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(caller_context);
-	CurrentResourceOwner = caller_owner;
-
+	error = idem_attempt(write_uninterrupted, NULL);
 	if (error != NULL)
 	{
 		pause_us = PAUSE_AFTER_ERROR_US;
@@ -215,6 +196,14 @@ idem_stats_flush(void)
 						error->message)));
 		FreeErrorData(error);
 	}
+}
+
+static void
+write_uninterrupted(void *argument)
+{
+	HOLD_INTERRUPTS();
+	write_pending();
+	RESUME_INTERRUPTS();
 }
 
 /*

@@ -23,11 +23,11 @@
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "engine/userlock.h"
 #include "engine/wait.h"
+#include "pg/attempt.h"
 #include "pg/clock.h"
 #include "pg/compat.h"
 
@@ -42,6 +42,12 @@
 /* on a standby nobody can wake us */
 #define STANDBY_POLL_US			INT64CONST(20000)
 
+typedef struct TransactionSleep
+{
+	TransactionId xid;
+	int64		timeout_us;
+} TransactionSleep;
+
 /* the processes to wake at commit, one bit a backend */
 static uint64 *to_wake;
 static bool has_to_wake;
@@ -53,7 +59,7 @@ static void wake_marked(void);
 static void mark(VirtualTransactionId holder);
 static int	words_in_bitmap(void);
 static void sleep_on_transaction(TransactionId xid, int64 timeout_us);
-static void lock_transaction(TransactionId xid, int64 timeout_us);
+static void lock_transaction(void *argument);
 static void sleep_on_latch(int64 timeout_us);
 static long to_milliseconds(int64 us);
 
@@ -124,34 +130,11 @@ idem_wait_end(IdemWaiter *waiter)
 	waiter->is_registered = false;
 }
 
-/*
- * The subtransaction is rolled back in any case: that gives lock_timeout its
- * former value and the lock back.
- */
 static void
 sleep_on_transaction(TransactionId xid, int64 timeout_us)
 {
-	MemoryContext caller_context = CurrentMemoryContext;
-	ResourceOwner caller_owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller_context);
-	PG_TRY();
-	{
-		lock_transaction(xid, timeout_us);
-		CHECK_FOR_INTERRUPTS();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller_context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(caller_context);
-	CurrentResourceOwner = caller_owner;
+	TransactionSleep sleep = {.xid = xid, .timeout_us = timeout_us};
+	ErrorData  *error = idem_attempt(lock_transaction, &sleep);
 
 	if (error != NULL && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
 		ReThrowError(error);
@@ -162,11 +145,13 @@ sleep_on_transaction(TransactionId xid, int64 timeout_us)
  * straight to the top one and sleep through a ROLLBACK TO an outer savepoint.
  */
 static void
-lock_transaction(TransactionId xid, int64 timeout_us)
+lock_transaction(void *argument)
 {
+	TransactionSleep *sleep = argument;
+	TransactionId xid = sleep->xid;
 	char		timeout[32];
 
-	snprintf(timeout, sizeof(timeout), "%ld", to_milliseconds(timeout_us));
+	snprintf(timeout, sizeof(timeout), "%ld", to_milliseconds(sleep->timeout_us));
 	(void) set_config_option("lock_timeout", timeout, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
 
@@ -181,6 +166,7 @@ lock_transaction(TransactionId xid, int64 timeout_us)
 		if (TransactionIdIsInProgress(xid))
 			xid = SubTransGetParent(xid);
 	}
+	CHECK_FOR_INTERRUPTS();
 }
 
 /*

@@ -1,0 +1,15 @@
+/*
+ * attempt.h
+ *		Work that is undone in any case, and whose error is only an answer.
+ */
+#ifndef IDEM_ATTEMPT_H
+#define IDEM_ATTEMPT_H
+
+/*
+ * Do the work in a subtransaction that is rolled back, whatever comes of it:
+ * locks, settings and memory are as before.  Returns the error that it ended
+ * with, in the caller's memory context, or NULL.
+ */
+extern ErrorData *idem_attempt(void (*work) (void *argument), void *argument);
+
+#endif							/* IDEM_ATTEMPT_H */
