@@ -13,7 +13,8 @@
 #	make coverage		which lines of src/ the suites run
 #	make check-arch		the rules on the code itself
 #	make format		indent the C code
-#	make bench		timings, no pass or fail
+#	make bench		side by side with Redis and others: bench/report.md
+#	make bench-quick	the same in less than five minutes, and rougher
 #
 # Another PostgreSQL: make PG_CONFIG=/path/to/pg_config
 
@@ -142,15 +143,28 @@ quickstart: deps
 	PG_CONFIG='$(PG_CONFIG)' test/throwaway -o max_connections=200 sh -c 'examples/quickstart/run && examples/http/run && \
 		examples/ratelimit/run && examples/dedupe/run && examples/cache/run'
 
-bench: deps
+# fsync is on, for what is durable has to be; a quarter of the memory, as the
+# server's manual has it; the tree gets what was made.
+define run_bench
+	PG_CONFIG='$(PG_CONFIG)' test/deps bench
 	+$(MAKE) --no-print-directory install
-	PG_CONFIG='$(PG_CONFIG)' test/throwaway -o max_connections=200 -o shared_buffers=1GB -o autovacuum=off \
-		-o max_wal_size=8GB -o checkpoint_timeout=1h bench/run
+	results=$$(mktemp -d) && trap 'rm -rf "$$results"' EXIT && chmod 777 "$$results" && \
+	PG_CONFIG='$(PG_CONFIG)' test/throwaway -o fsync=on -o max_connections=200 -o autovacuum=off \
+		-o shared_buffers=$$(awk '/^MemTotal/ { print int($$2 / 4096) "MB" }' /proc/meminfo) \
+		-o max_wal_size=32GB -o checkpoint_timeout=1h bench/run --results "$$results" $(1) && \
+	cp "$$results"/* bench/
+endef
+
+bench:
+	$(call run_bench)
+
+bench-quick:
+	$(call run_bench,--quick)
 
 format:
 	test/arch/format
 
 force:
 
-.PHONY: deps test test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench check-arch format force
+.PHONY: deps test test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench bench-quick check-arch format force
 .DELETE_ON_ERROR:

@@ -24,31 +24,26 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION bench.invalidate_source(side text)
-RETURNS text
-LANGUAGE sql
-AS $$
-	SELECT format($source$
-		CREATE PROCEDURE bench.invalidate_%1$s(this_round integer, tag text, n integer)
-		LANGUAGE plpgsql
-		AS $body$
-		DECLARE
-			n_removed bigint;
-			began timestamptz := clock_timestamp();
-			ended timestamptz;
-		BEGIN
-			n_removed := %1$I.invalidate_by_tag(tag);
-			COMMIT;
-			ended := clock_timestamp();
-			IF n_removed <> n THEN
-				RAISE EXCEPTION '%% of %% entries removed', n_removed, n;
-			END IF;
-			INSERT INTO bench.invalidations VALUES (this_round, %1$L, extract(epoch FROM ended - began) * 1000);
-		END
-		$body$
-	$source$, side)
-$$;
-SELECT bench.invalidate_source(side) FROM unnest('{idemstore,tagged}'::text[]) AS side
+SELECT format($source$
+	CREATE PROCEDURE bench.invalidate_%1$s(this_round integer, tag text, n integer)
+	LANGUAGE plpgsql
+	AS $body$
+	DECLARE
+		n_removed bigint;
+		began timestamptz := clock_timestamp();
+		ended timestamptz;
+	BEGIN
+		n_removed := %1$I.invalidate_by_tag(tag);
+		COMMIT;
+		ended := clock_timestamp();
+		IF n_removed <> n THEN
+			RAISE EXCEPTION '%% of %% entries removed', n_removed, n;
+		END IF;
+		INSERT INTO bench.invalidations VALUES (this_round, %1$L, extract(epoch FROM ended - began) * 1000);
+	END
+	$body$
+$source$, side)
+FROM unnest('{idemstore,tagged}'::text[]) AS side
 \gexec
 
 -- Round 0 warms up, and other entries with tags stay.

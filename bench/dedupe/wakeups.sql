@@ -1,6 +1,6 @@
 -- How long a waiter waits for nothing: from the commit to his answer.
 --
--- The waiters are clients of pgbench (wire/wait.sql), the owner is a loop here.
+-- The waiters are clients of pgbench (wait.sql), the owner is a loop here.
 -- Odd jobs are ours, even ones the rival's, who polls every 100 ms.
 
 CREATE TABLE bench.answered (

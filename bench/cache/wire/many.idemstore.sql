@@ -1,1 +1,0 @@
-SELECT * FROM idemstore.cache_get_many(:keys);

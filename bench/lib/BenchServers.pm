@@ -1,0 +1,166 @@
+# The systems that are compared: the PostgreSQL that PGHOST and PGPORT lead to,
+# and a Redis and a memcached of our own, on sockets in a folder that goes away.
+#
+# A system is known by its name: postgres, redis, redis-durable, memcached.
+package BenchServers;
+
+use v5.36;
+use DBI;
+use File::Temp qw(tempdir);
+use Redis;
+use Time::HiRes qw(sleep);
+
+my $ticks = `getconf CLK_TCK` + 0;
+
+sub new ($class, %options)
+{
+	my $self = bless({ folder => tempdir(CLEANUP => 1), started => {}, creator => $$, handles => {} }, $class);
+	my $data = $self->db('postgres')->selectrow_array('SHOW data_directory');
+
+	open(my $pid_file, '<', "$data/postmaster.pid")
+	  or die "the PostgreSQL server must be on this machine and this user's: $data: $!\n";
+	chomp($self->{pid}{postgres} = <$pid_file>);
+	$self->{backends} = scalar($self->_children($self->{pid}{postgres}));
+	$self->_start_redis('redis', '--appendonly', 'no');
+	$self->_start_redis('redis-durable', '--appendonly', 'yes', '--appendfsync', 'always');
+	$self->_start('memcached', 'memcached', '-l', '127.0.0.1', '-p', $self->port, '-t', 1, '-m', 1024, '-I', '2m');
+	return $self;
+}
+
+# A connection of its own for each database.
+sub db ($self, $name)
+{
+	return $self->{db}{$name} //= DBI->connect("dbi:Pg:dbname=$name", undef, undef,
+		{ RaiseError => 1, PrintError => 0, AutoCommit => 1, pg_server_prepare => 1 });
+}
+
+sub close_db ($self, $name)
+{
+	my $handle = delete($self->{db}{$name}) or return;
+	$handle->disconnect;
+	return;
+}
+
+sub redis ($self, $system = 'redis')
+{
+	return $self->{handles}{$system} //= Redis->new(sock => $self->socket_of($system));
+}
+
+sub socket_of ($self, $system)
+{
+	return "$self->{folder}/$system.sock";
+}
+
+# memcached's load generator speaks TCP alone.
+sub port ($self)
+{
+	return $self->{port} //= do
+	{
+		require IO::Socket::INET;
+		my $probe = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
+		  or die "no free port: $!\n";
+		$probe->sockport;
+	};
+}
+
+# CPU time in seconds of all processes of a system since it began.
+sub cpu ($self, $system)
+{
+	my $pid = $self->{pid}{$system};
+
+	return _cpu_of($pid, 0) if $system ne 'postgres';
+	$self->wait_for_backends;
+	my $cpu = _cpu_of($pid, 1);
+	$cpu += _cpu_of($_, 0) for $self->_children($pid);
+	return $cpu;
+}
+
+# What has happened in the server, from its own counters.
+sub counters ($self, $database)
+{
+	my ($wal, $xid) = $self->db($database)->selectrow_array(
+		'SELECT pg_current_wal_insert_lsn() - \'0/0\', pg_snapshot_xmax(pg_current_snapshot())::text');
+	return { wal => $wal, xids => $xid };
+}
+
+sub versions ($self)
+{
+	my ($node) = `node --version` =~ /v([\d.]+)/;
+
+	return {
+		PostgreSQL => $self->db('postgres')->selectrow_array("SELECT split_part(current_setting('server_version'), ' ', 1)"),
+		Redis => $self->redis->info->{redis_version},
+		memcached => (`memcached --version` =~ /([\d.]+)/)[0],
+		'Node.js' => $node };
+}
+
+sub _start_redis ($self, $system, @settings)
+{
+	my $folder = "$self->{folder}/$system.data";
+
+	mkdir($folder) or die "$folder: $!\n";
+	$self->_start($system, 'redis-server', '--port', 0, '--unixsocket', $self->socket_of($system),
+		'--dir', $folder, '--save', '', '--daemonize', 'no', @settings);
+	for (1 .. 100)
+	{
+		return if eval { $self->redis($system)->ping };
+		sleep(0.05);
+	}
+	die "$system did not start\n";
+}
+
+sub _start ($self, $system, @command)
+{
+	my $pid = fork() // die "fork: $!\n";
+
+	if ($pid == 0)
+	{
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>', "$self->{folder}/$system.log");
+		open(STDERR, '>&', \*STDOUT);
+		exec(@command) or die "$command[0]: $!\n";
+	}
+	$self->{pid}{$system} = $self->{started}{$system} = $pid;
+	return;
+}
+
+sub _children ($self, $parent)
+{
+	open(my $list, '<', "/proc/$parent/task/$parent/children") or return;
+	return split(' ', <$list> // '');
+}
+
+# A session ends a moment after its client: only then is its time the server's.
+sub wait_for_backends ($self)
+{
+	my $own = grep { $_->ping } values %{ $self->{db} };
+
+	for (1 .. 200)
+	{
+		my $clients = $self->db('postgres')->selectrow_array(
+			"SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'");
+		return if $clients <= $own;
+		sleep(0.005);
+	}
+	return;
+}
+
+sub _cpu_of ($pid, $with_children)
+{
+	open(my $file, '<', "/proc/$pid/stat") or return 0;
+	my @fields = split(' ', (<$file> // '') =~ s/.*\) //r);
+
+	# utime, stime, and those of the children that have ended
+	return ($fields[11] + $fields[12] + ($with_children ? $fields[13] + $fields[14] : 0)) / $ticks;
+}
+
+sub DESTROY ($self)
+{
+	return if $$ != $self->{creator};
+	$_->disconnect for values %{ $self->{db} // {} };
+	kill('TERM', values %{ $self->{started} });
+	waitpid($_, 0) for values %{ $self->{started} };
+	return;
+}
+
+1;

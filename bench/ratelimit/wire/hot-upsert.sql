@@ -1,1 +1,0 @@
-SELECT counter.acquire('hot-1', 1000000000, '1 min');

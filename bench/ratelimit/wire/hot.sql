@@ -1,1 +1,0 @@
-SELECT idemstore.acquire('hot-1');

@@ -1,2 +1,0 @@
-\set k random(0, 999)
-SELECT idemstore.acquire('keys-' || :k);

@@ -1,1 +1,0 @@
-UPDATE bench.hot SET n = n + 1;
