@@ -85,9 +85,8 @@ SELECT * FROM pg_temp.codes('{set_adaptive_rate_limit}', ARRAY(
 SELECT * FROM pg_temp.codes('{rate_limit_status,rate_limit_reset,adaptive_rate_limit_status,get_cooldown,clear_cooldown}', ARRAY[$$NULL$$, $$''$$, $$repeat('r', 1025)$$]);
 SELECT * FROM pg_temp.codes('{adaptive_rate_limit_status,rate_limit_status}', ARRAY[$$'none'$$, $$'r'$$, $$'a'$$]);
 SELECT * FROM pg_temp.codes('{set_cooldown}', ARRAY[$$NULL, 'now'$$, $$'', 'now'$$, $$repeat('o', 1025), 'now'$$, $$repeat('o', 1024), 'now'$$, $$'o', NULL$$, $$'o', 'infinity'$$, $$'o', '2040-01-01 00:00:00.000001+00'$$, $$'o', '2040-01-01 00:00+00'$$, $$'o', '-infinity'$$]);
--- a trigger function is not for calling, nor is the handler
+-- a trigger function is not for calling
 SELECT idemstore.rate_limits_changed();
-SELECT idemstore.slots_handler(NULL);
 
 -- the greatest that pass
 SELECT idemstore.set_rate_limit('big', 9223372036854775807, '3652 days', 'token_bucket', 9223372036854775807);
