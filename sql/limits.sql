@@ -86,6 +86,7 @@ SELECT idemstore.set_rate_limit('other', 1, '1 s'), idemstore.acquire('other');
 -- even if they come by plain SQL, they are no harm to others
 INSERT INTO idemstore.rate_limits (resource, policy, algorithm, quota, period) VALUES ('many', 'p9', 'sliding_window', 1, '1 s');
 SELECT idemstore.can_proceed('other', 0);
+SELECT idemstore.can_proceed('many', 0);
 DELETE FROM idemstore.rate_limits WHERE policy = 'p9';
 
 -- a change by plain SQL holds from the next call
@@ -119,5 +120,19 @@ SELECT change, pg_temp.update('adaptive', change) FROM unnest('{algorithm = ''sl
 SELECT span, string_agg(pg_temp.update('adaptive', setting || ' = ' || span), ' ' ORDER BY i) AS codes
 	FROM unnest('{period,monitoring_window,recalculation_interval,sustained_inactivity_threshold}'::text[]) WITH ORDINALITY AS t (setting, i),
 		unnest('{''0'',''-1 s'',''1 month'',''1 year -364 days'',''11 years'',''4000 days'',''2147483647 days'',''213503982 days 28909.551616 s'',''9000000000 s'',''1 day -23:59:59.999999'',''3650 days''}'::text[]) WITH ORDINALITY AS u (span, j) GROUP BY j, span ORDER BY j;
+-- nor used when the constraints are gone
+BEGIN;
+ALTER TABLE idemstore.rate_limits ALTER COLUMN quota DROP NOT NULL, DROP CONSTRAINT rate_limits_resource_check, DROP CONSTRAINT rate_limits_algorithm_check, DROP CONSTRAINT rate_limits_quota_check, DROP CONSTRAINT rate_limits_period_check, DROP CONSTRAINT rate_limits_adaptive_check, DROP CONSTRAINT rate_limits_monitoring_window_check, DROP CONSTRAINT rate_limits_recalculation_interval_check, DROP CONSTRAINT rate_limits_sustained_inactivity_check, DROP CONSTRAINT rate_limits_max_user_scaling_check;
+INSERT INTO idemstore.rate_limits (resource, policy, algorithm, quota, period)
+	SELECT concat_ws(' ', a, q, p), 'p', a, q, p FROM unnest('{sliding_window,token_bucket,fixed_window,adaptive,unknown}'::text[]) AS a, unnest('{1,-1,NULL}'::bigint[]) AS q, unnest('{1 s,0,-1 s,1 month,3654 days,2147483647 days}'::interval[]) AS p;
+INSERT INTO idemstore.rate_limits (resource, policy, algorithm, quota, period) VALUES ('', 'p', 'sliding_window', 1, '1 s');
+UPDATE idemstore.rate_limits SET max_user_scaling = -1 WHERE resource = 'adaptive';
+SELECT l.resource, found.quota FROM idemstore.rate_limits AS l, pg_temp.found(l.resource) AS found WHERE l.resource <> '' AND found.quota <> '-' ORDER BY l.resource;
+SELECT count(idemstore.record_request('adaptive', 1, 'user')) FROM generate_series(1, 10);
+SET LOCAL idemstore.test_clock = '2030-01-01 00:00:30+00';
+SELECT (idemstore.adaptive_rate_limit_status('adaptive')).*;
+UPDATE idemstore.rate_limits SET recalculation_interval = '0' WHERE resource = 'adaptive';
+SELECT * FROM pg_temp.found('adaptive');
+ROLLBACK;
 
 TRUNCATE idemstore.rate_limits, idemstore.rate_limit_state;

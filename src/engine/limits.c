@@ -18,6 +18,8 @@
 #include "pg/errors.h"
 #include "store/ratelimits.h"
 
+#define MAX_PERIOD_DAYS	3653
+
 /* A name that limits are set for. */
 typedef struct Entry
 {
@@ -58,6 +60,8 @@ static void require_few(const Entry *entry);
 static void load(void);
 static void add_row(const IdemLimitRow *row, void *arg);
 static void add_policy(Entry *entry, const IdemPolicy *policy);
+static bool is_sound(const IdemLimitRow *row);
+static bool is_span(const Interval *span);
 static void describe(const IdemLimitRow *row, IdemPolicy *policy);
 static int	compare_entries(const void *a, const void *b);
 static int	compare_names(const char *a, int a_size, const char *b, int b_size);
@@ -147,6 +151,8 @@ add_row(const IdemLimitRow *row, void *arg)
 	IdemPolicy	policy;
 	Entry	   *entry;
 
+	if (!is_sound(row))
+		return;
 	if (loaded->nentries == loaded->allocated)
 	{
 		loaded->allocated *= 2;
@@ -173,6 +179,28 @@ add_policy(Entry *entry, const IdemPolicy *policy)
 	policies->policy[count] = *policy;
 	policies->count = count + 1;
 	entry->policies = policies;
+}
+
+/* What the arithmetic cannot stand comes only when constraints were dropped. */
+static bool
+is_sound(const IdemLimitRow *row)
+{
+	IdemRateAlgorithm algorithm = idem_limits_algorithm(row->algorithm);
+
+	return VARSIZE_ANY_EXHDR(row->resource) > 0 &&
+		algorithm != IDEM_RATE_NOTHING && row->quota >= 0 && is_span(&row->period) &&
+		(algorithm != IDEM_ADAPTIVE ||
+		 (row->is_adaptive && is_span(&row->monitoring_window) &&
+		  is_span(&row->recalculation_interval) &&
+		  is_span(&row->sustained_inactivity)));
+}
+
+static bool
+is_span(const Interval *span)
+{
+	int128		us = (int128) span->day * USECS_PER_DAY + span->time;
+
+	return span->month == 0 && us > 0 && us <= MAX_PERIOD_DAYS * USECS_PER_DAY;
 }
 
 static void
