@@ -99,6 +99,13 @@ SELECT count(seen_at) FROM idemstore.cache_invalidations;
 SET idemstore.test_clock = '2030-01-01 14:00:00+00';
 CALL idemstore.expire_all(10);
 SELECT count(*) FROM idemstore.cache_invalidations;
+-- by name, as whoever leaves several does
+SELECT idemstore.invalidate_by_tag(tag) FROM unnest('{d,b,c,a}'::text[]) AS tag;
+SELECT * FROM pg_temp.expire(2);
+SELECT name, seen_at FROM idemstore.cache_invalidations ORDER BY name;
+SET idemstore.test_clock = '2030-01-01 16:00:00+00';
+SELECT * FROM pg_temp.expire(1);
+SELECT name, seen_at FROM idemstore.cache_invalidations ORDER BY name;
 TRUNCATE idemstore.cache_entries, idemstore.cache_leases, idemstore.cache_invalidations;
 
 -- cache_max_size: the expired first, then the oldest written, however they are read

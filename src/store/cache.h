@@ -124,20 +124,21 @@ extern void idem_store_cache_put_mark(IdemTable *table, const IdemMark *mark);
  * A mark is first stamped, once every snapshot that is still in use sees its
  * transaction ($3: the oldest that one may not see), and removed when every
  * lease from before that is over.  $1: now, or that instant; $2: the most
- * rows.
+ * rows.  By name, as all who leave several go through them: for a row that is
+ * updated again at once, SKIP LOCKED waits after all.
  */
 #define idem_store_cache_stamp_marks_sql \
 	"UPDATE idemstore.cache_invalidations SET seen_at = $1" \
 	" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
 	" SELECT ctid FROM idemstore.cache_invalidations" \
 	" WHERE seen_at IS NULL AND xid OPERATOR(pg_catalog.<) $3" \
-	" LIMIT $2 FOR UPDATE SKIP LOCKED))"
+	" ORDER BY name LIMIT $2 FOR UPDATE SKIP LOCKED))"
 #define idem_store_cache_expire_marks_sql \
 	"DELETE FROM idemstore.cache_invalidations" \
 	" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
 	" SELECT ctid FROM idemstore.cache_invalidations" \
 	" WHERE seen_at OPERATOR(pg_catalog.<=) $1" \
-	" LIMIT $2 FOR UPDATE SKIP LOCKED))"
+	" ORDER BY name LIMIT $2 FOR UPDATE SKIP LOCKED))"
 
 /* the coarse column that expiry finds entries by, so that refreshing is HOT */
 extern int32 idem_store_cache_bucket(TimestampTz expires_at);
