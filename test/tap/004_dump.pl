@@ -60,13 +60,13 @@ sub tables
 	my ($database) = @_;
 
 	return $node->safe_psql($database, "
-		SELECT relname, relpersistence, reloptions,
-			(xpath('//n/text()', query_to_xml('SELECT count(*) AS n FROM ' || oid::regclass, true, true, '')))[1]
+		SELECT format('SELECT %L, count(*) FROM %s', relname, oid::regclass)
 		FROM pg_class
 		WHERE relnamespace = 'idemstore'::regnamespace AND relkind = 'r' AND relname <> 'idempotency_records'
-		UNION ALL SELECT relname, relpersistence, reloptions, NULL
+		ORDER BY 1 \\gexec
+		SELECT relname, relpersistence, reloptions
 		FROM pg_class
-		WHERE relnamespace = 'idemstore'::regnamespace AND (relkind = 'i' OR relname = 'idempotency_records')
+		WHERE relnamespace = 'idemstore'::regnamespace AND relkind IN ('r', 'i')
 		ORDER BY 1");
 }
 
