@@ -207,8 +207,7 @@ int64
 idem_ratemath_recent_users(const IdemRateState *state,
 						   const IdemRateLimit *limit, int64 now)
 {
-	if (state->algorithm != IDEM_ADAPTIVE)
-		return 0;
+	Assert(state->algorithm == IDEM_ADAPTIVE);
 	return idem_runlog_count_since(&state->as.adaptive.activity,
 								   now - limit->adaptive.monitoring_window);
 }

@@ -162,7 +162,7 @@ extern void idem_ratemath_record(IdemRateState *state, const IdemRateLimit *limi
 /* from when on the state says no more than an empty one */
 extern int64 idem_ratemath_expires_at(const IdemRateState *state);
 
-/* user requests in the monitoring window */
+/* user requests in the monitoring window of an adaptive state */
 extern int64 idem_ratemath_recent_users(const IdemRateState *state,
 										const IdemRateLimit *limit, int64 now);
 
