@@ -99,6 +99,9 @@ SELECT idemstore.set_adaptive_rate_limit('b', 10, min_user_reserved => 0), pg_te
 SELECT * FROM pg_temp.split('b', '30 s');
 SELECT idemstore.acquire('b', 1, 'user'), idemstore.set_adaptive_rate_limit('b', 10, min_user_reserved => 9), (pg_temp.split('b', '60 s')).*;
 SELECT pg_temp.at('60 s'), idemstore.acquire('b', 1, 'user'), idemstore.get_wait_time('b', 1, 'user'), idemstore.get_wait_time('b', 4, 'user'), idemstore.get_wait_time('b'), v.remaining, v.reset_at FROM idemstore.rate_limit_status('b') AS v;
+-- the first users after a long time are let in, by what is reserved at least
+SELECT idemstore.set_adaptive_rate_limit('back', 10, monitoring_window => '1 min', sustained_inactivity_threshold => '10 min', min_user_reserved => 4), pg_temp.users('back', '0', 1);
+SELECT s.*, idemstore.can_proceed('back', 3, 'user') AS three, idemstore.can_proceed('back', 4, 'user') AS four FROM pg_temp.split('back', '10 min 1 us') AS s;
 CREATE FUNCTION pg_temp.most(l int, OUT most bigint, OUT user_most bigint, OUT background_most bigint)
 LANGUAGE plpgsql AS $$
 DECLARE

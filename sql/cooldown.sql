@@ -64,5 +64,13 @@ SELECT count(*), count(DISTINCT origin), count(*) FILTER (WHERE idemstore.get_co
 SELECT pg_relation_size('idemstore.cooldowns') AS size \gset
 SELECT count(idemstore.set_cooldown(i::text, '2030-01-01 00:10:00+00')), count(*) FILTER (WHERE idemstore.clear_cooldown(i::text)) AS cleared FROM generate_series(1, 20) AS n, generate_series(1, 999, 2) AS i;
 SELECT pg_relation_size('idemstore.cooldowns') <= :size * 1.1 AS no_larger;
+-- brought by SQL, into a table that was rewritten when there was nothing in it
+TRUNCATE idemstore.cooldowns;
+VACUUM FULL idemstore.cooldowns;
+COPY idemstore.cooldowns FROM STDIN;
+p	2030-01-01 00:09:00+00
+q	2030-01-01 00:10:00+00
+\.
+SELECT idemstore.get_cooldown('p'), idemstore.get_cooldown('q'), idemstore.get_cooldown('r');
 
 TRUNCATE idemstore.rate_limits, idemstore.rate_limit_state, idemstore.cooldowns;

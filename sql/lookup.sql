@@ -83,4 +83,25 @@ SELECT idemstore.release('absent');
 SELECT pg_current_xact_id_if_assigned() IS NULL AS no_transaction_id;
 ROLLBACK;
 
+-- what is not as the extension made it
+\set VERBOSITY terse
+BEGIN;
+SAVEPOINT as_made;
+ALTER TYPE idemstore.idempotency_match ADD ATTRIBUTE more int;
+SELECT idemstore.lookup('old', 'fp');
+ROLLBACK TO as_made;
+ALTER TYPE idemstore.idempotency_verdict ALTER ATTRIBUTE attempt TYPE bigint;
+SELECT idemstore.start_processing('old', 'fp');
+ROLLBACK TO as_made;
+ALTER TYPE idemstore.rate_limit_verdict ADD ATTRIBUTE more int;
+SELECT idemstore.set_rate_limit('r', 1, '1 s');
+SELECT * FROM idemstore.rate_limit_status('r');
+ROLLBACK TO as_made;
+DROP INDEX idemstore.idempotency_records_fingerprint_idx;
+SELECT (by_key).key FROM idemstore.lookup('old', 'fp');
+ROLLBACK TO as_made;
+UPDATE idemstore.idempotency_records SET status = 'unheard-of' WHERE key = 'old';
+SELECT idemstore.get('old');
+ROLLBACK;
+
 TRUNCATE idemstore.idempotency_records;

@@ -28,6 +28,14 @@ SELECT * FROM pg_temp.history('two', '{12:00:10,12:00:10,11:00:10,11:00:10.99999
 -- by a little, again and again: no request is forgotten or counted twice
 SELECT idemstore.rate_limit_reset('w');
 SELECT * FROM pg_temp.history('w', '{12:00:10,12:00:09,12:00:08,12:00:07,12:01:06.999999,12:01:07,12:01:07,12:01:07,12:01:07}');
+-- by less than the unit that a longer period counts in: nothing has to go along
+SELECT pg_temp.at('14:00:00'), idemstore.set_rate_limit('unit', 3, '1 s'), idemstore.acquire('unit', 2);
+SELECT pg_temp.at('13:59:59.99999'), idemstore.set_rate_limit('unit', 3, '1 day'), idemstore.acquire('unit'), idemstore.acquire('unit');
+SELECT pg_temp.at('14:00:00'), idemstore.acquire('unit'), remaining, reset_at FROM idemstore.rate_limit_status('unit');
+-- what was apart in a short period may be one instant in a long one
+SELECT idemstore.rate_limit_reset('unit'), idemstore.set_rate_limit('unit', 9, '1 s');
+SELECT pg_temp.acquire_at('14:00:00' || fraction, 'unit') FROM unnest('{.1,.2,.3,.4}'::text[]) AS fraction;
+SELECT idemstore.set_rate_limit('unit', 9, '3650 days'), idemstore.acquire('unit', 5), idemstore.acquire('unit'), remaining FROM idemstore.rate_limit_status('unit');
 -- what was asked, recorded or refused together follows the clock as well
 SELECT pg_temp.at('15:00:00'), idemstore.rate_limit_reset('w'), idemstore.record_request('w', 3);
 SELECT pg_temp.at('14:00:00'), idemstore.can_proceed('w'), idemstore.get_wait_time('w'), idemstore.can_proceed('w', 0);

@@ -17,5 +17,7 @@ $$;
 SELECT resource, bool_and(pg_temp.poke(resource, substr(state, 1, n))) AS cut FROM sound, generate_series(0, 250) AS n GROUP BY resource ORDER BY resource;
 SELECT resource, bool_and(pg_temp.poke(resource, set_byte(state, n, value))) AS changed FROM sound, unnest('{0,1,127,128,255}'::int[]) AS value, generate_series(0, octet_length(state) - 1) AS n GROUP BY resource ORDER BY resource;
 SELECT resource, bool_and(pg_temp.poke(resource, overlay(state PLACING value FROM n))) AS changed FROM sound, unnest('{"\\xffffffffffffffff","\\xffffffffffffff7f","\\x0000000000000080"}'::bytea[]) AS value, generate_series(1, octet_length(state) - 7) AS n GROUP BY resource ORDER BY resource;
+-- the size, the kind and the size of the name, with every byte that there is
+SELECT resource, bool_and(pg_temp.poke(resource, set_byte(state, n, value))) AS changed FROM sound, generate_series(8, 11) AS n, generate_series(0, 255) AS value GROUP BY resource ORDER BY resource;
 
 TRUNCATE idemstore.rate_limits, idemstore.rate_limit_state;

@@ -35,6 +35,12 @@ INSERT INTO idemstore.rate_limit_state VALUES ('r1', '2030-01-02 00:00:00+00', '
 INSERT INTO idemstore.rate_limit_state VALUES ('r1', '2030-01-02 00:00:00+00', 'x') ON CONFLICT DO NOTHING;
 INSERT INTO idemstore.rate_limit_state VALUES ('r1', '2030-01-02 00:00:00+00', 'x') ON CONFLICT (resource) DO NOTHING;
 INSERT INTO idemstore.cooldowns VALUES ('o', '2030-01-03 00:00:00+00');
+CREATE INDEX CONCURRENTLY invalid ON idemstore.cooldowns (until);
+INSERT INTO idemstore.cooldowns VALUES ('p', '2030-01-03 00:00:00+00') ON CONFLICT DO NOTHING;
+DROP INDEX idemstore.invalid;
+CREATE TRIGGER t AFTER INSERT ON idemstore.cooldowns FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+INSERT INTO idemstore.cooldowns VALUES ('p', '2030-01-03 00:00:00+00');
+DROP TRIGGER t ON idemstore.cooldowns;
 INSERT INTO idemstore.rate_limit_state VALUES ('r1', NULL, 'x');
 INSERT INTO idemstore.rate_limit_state VALUES ('r1', '2030-01-02 00:00:00+00', NULL);
 INSERT INTO idemstore.rate_limit_state VALUES ('large', '2030-01-02 00:00:00+00', convert_to(repeat('x', 8000), 'UTF8'));
@@ -106,11 +112,12 @@ TRUNCATE idemstore.rate_limit_state;
 SELECT idemstore.acquire('r1', 9), idemstore.acquire('r1');
 SELECT count(*) FROM idemstore.rate_limit_state;
 
--- not for tables of other columns
-CREATE TABLE public.other (a int) USING idemstore_slots;
-CREATE TABLE public.other (a text NOT NULL, b timestamptz) USING idemstore_slots;
-CREATE TABLE public.other (a text NOT NULL, b timestamptz NOT NULL, c bytea NOT NULL, d int) USING idemstore_slots;
-CREATE TABLE public.other (a text PRIMARY KEY, b timestamptz NOT NULL) USING idemstore_slots;
+-- not for tables elsewhere, nor of other columns
+CREATE TABLE public.other (a text NOT NULL, b timestamptz NOT NULL) USING idemstore_slots;
+CREATE TABLE idemstore.other (a int) USING idemstore_slots;
+CREATE TABLE idemstore.other (a text NOT NULL, b timestamptz) USING idemstore_slots;
+CREATE TABLE idemstore.other (a text NOT NULL, b timestamptz NOT NULL, c bytea NOT NULL, d int) USING idemstore_slots;
+CREATE TABLE idemstore.other (a text PRIMARY KEY, b timestamptz NOT NULL) USING idemstore_slots;
 CREATE MATERIALIZED VIEW public.other USING idemstore_slots AS SELECT 'a'::text AS a, now() AS b;
 -- a table that is no longer what it was is refused, and works again afterwards
 CREATE FUNCTION pg_temp.after(change text) RETURNS text

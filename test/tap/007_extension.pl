@@ -71,6 +71,8 @@ $other->ask("CREATE VIEW $table AS TABLE idemstore.aside");
 is_refused('55000', 'with a view in its place');
 $other->ask("DROP VIEW $table; CREATE TABLE $table (key text, scope text) PARTITION BY LIST (key)");
 is_refused('55000', 'with a partitioned table in its place');
+$other->ask("DROP TABLE $table; CREATE TABLE $table (key text COLLATE \"C\" PRIMARY KEY)");
+is_refused('55000', 'with a table of fewer columns in its place');
 $other->ask("DROP TABLE $table; ALTER TABLE idemstore.aside RENAME TO idempotency_records");
 is_at_work('with the table back in its place');
 
@@ -91,6 +93,8 @@ foreach my $change (
 			FOREIGN KEY (key, scope) REFERENCES $table)", 'DROP TABLE child' ],
 	[ 'a table that inherits', "CREATE TABLE heir () INHERITS ($table)", "DROP TABLE heir" ],
 	[ 'no primary key', "ALTER TABLE $table DROP CONSTRAINT $pkey", "ALTER TABLE $table ADD PRIMARY KEY (key, scope)" ],
+	[ 'a primary key on other columns', "ALTER TABLE $table DROP CONSTRAINT $pkey, ADD PRIMARY KEY (key, fence)",
+		"ALTER TABLE $table DROP CONSTRAINT $pkey, ADD PRIMARY KEY (key, scope)" ],
 	[ 'another primary key', "ALTER TABLE $table DROP CONSTRAINT $pkey, ADD PRIMARY KEY (key, scope, fence)",
 		"ALTER TABLE $table DROP CONSTRAINT $pkey, ADD PRIMARY KEY (scope, key)" ],
 	[ 'a column renamed', "ALTER TABLE $table RENAME COLUMN owner TO holder",
@@ -113,6 +117,9 @@ foreach my $change (
 $other->ask('DROP EXTENSION idemstore; CREATE EXTENSION idemstore');
 
 # Whatever may be changed.
+$other->ask("ALTER TABLE $table ALTER COLUMN owner SET NOT NULL");
+is($session->sqlstate("SELECT idemstore.start_processing('nobody''s')"), '23502', 'NOT NULL is obeyed');
+$other->ask("ALTER TABLE $table ALTER COLUMN owner DROP NOT NULL");
 foreach my $change (
 	"ALTER TABLE $table SET UNLOGGED", "ALTER TABLE $table SET LOGGED",
 	"ALTER TABLE $table SET (fillfactor = 90)", "CLUSTER $table USING idempotency_records_expires_at_idx",

@@ -245,7 +245,23 @@ $node->command_ok([ 'pg_checksums', '--check', '--pgdata', $node->data_dir ], 'n
 $node->start;
 $session = IdemTest::Session->new($node);
 is(counted('%'), $sum, 'a clean stop loses nothing');
-$session->quit;
 unlike(slurp_file($node->logfile), qr/ (?:PANIC|XX001|XX002|58030)/, 'no page was ever damaged');
+
+# A page that is lost, and is all zeroes now, is no page of ours.
+my $path = $node->data_dir . '/' . $session->ask("SELECT pg_relation_filepath('$state')");
+$session->quit;
+$node->stop;
+open(my $pages, '+<:raw', $path) or die "$path: $!";
+seek($pages, 8192, 0);
+print $pages "\0" x ((-s $path) - 8192);
+close($pages);
+$node->start;
+$session = IdemTest::Session->new($node);
+foreach my $call ("acquire('hot')", "rate_limit_status('hot')", 'expire()')
+{
+	is($session->sqlstate("SELECT idemstore.$call"), 'XX001', "$call says that the table is damaged");
+}
+is($session->sqlstate("TRUNCATE $state; SELECT idemstore.acquire('hot')"), '00000', 'until it is truncated');
+$session->quit;
 
 done_testing();

@@ -91,6 +91,15 @@ pass('a statement is counted while it runs');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
 $busy->kill;
 
+# A session that has nothing to count but an error.
+$node->safe_psql('postgres', "SELECT idemstore.start_processing('lost')");
+$busy = IdemTest::Session->new($node);
+is($busy->sqlstate("SELECT idemstore.complete('lost', 200, fence => 1)"), 'ID412', 'a claim is lost');
+$busy->quit;
+$node->poll_query_until('postgres', "SELECT (calls -> 'lost')::int = 1 FROM idemstore.stats WHERE family = 'idempotency'")
+  or die 'an error should be counted';
+pass('and counted');
+
 cmp_ok($node->safe_psql('postgres', "SELECT pg_total_relation_size('$counters')"), '<', 200_000, 'the table is small');
 
 # While a session is there: a second later, at its next call.
