@@ -148,7 +148,7 @@ find_row(const IdemSlots *slots, IdemSlot *slot)
 	for (;;)
 	{
 		Page		page = BufferGetPage(buffer);
-		BlockNumber next = idem_store_slots_page_next(page);
+		BlockNumber next;
 
 		slot->offset = find_on_page(page, natts, slot->key);
 		if (slot->offset != InvalidOffsetNumber)
@@ -156,6 +156,8 @@ find_row(const IdemSlots *slots, IdemSlot *slot)
 			slot->page = buffer;
 			return;
 		}
+		/* not before it is needed: it lies at the other end of the page */
+		next = idem_store_slots_page_next(page);
 		if (buffer != slot->bucket)
 			ReleaseBuffer(buffer);
 		if (next == InvalidBlockNumber)
