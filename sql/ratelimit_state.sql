@@ -20,4 +20,16 @@ SELECT resource, bool_and(pg_temp.poke(resource, overlay(state PLACING value FRO
 -- the size, the kind and the size of the name, with every byte that there is
 SELECT resource, bool_and(pg_temp.poke(resource, set_byte(state, n, value))) AS changed FROM sound, generate_series(8, 11) AS n, generate_series(0, 255) AS value GROUP BY resource ORDER BY resource;
 
+-- what rows leave behind as they grow is cleared away, and nothing is lost
+DO $$
+BEGIN
+	FOR i IN 1..59 LOOP
+		PERFORM set_config('idemstore.test_clock', format('2030-01-01 00:%s:00+00', i), false);
+		PERFORM idemstore.acquire('grows', quota => 60, per => '1 h');
+	END LOOP;
+END
+$$;
+SELECT octet_length(state) > 500 AS has_grown, (ctid::text::point)[1] <= 2 AS is_near FROM idemstore.rate_limit_state WHERE resource = 'grows';
+SELECT idemstore.acquire('grows', quota => 60, per => '1 h'), idemstore.acquire('grows', quota => 60, per => '1 h');
+
 TRUNCATE idemstore.rate_limits, idemstore.rate_limit_state;

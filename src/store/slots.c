@@ -271,8 +271,8 @@ find_room(IdemSlots *slots, const IdemSlot *slot, Size size)
 		BlockNumber next;
 
 		lock_page(slot, buffer);
-		if (!idem_store_slots_page_has_room(BufferGetPage(buffer), size))
-			idem_store_slots_page_compact(slots->rel, buffer);
+		/* even if there is room: each look for a row reads all that are gone */
+		idem_store_slots_page_compact(slots->rel, buffer);
 		if (idem_store_slots_page_has_room(BufferGetPage(buffer), size))
 			return buffer;
 
