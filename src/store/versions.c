@@ -53,6 +53,7 @@ static bool find_own(const KeyScan *scan, Snapshot snapshot);
 static bool is_own(TupleTableSlot *slot);
 static bool is_removed_by_us(TupleTableSlot *slot, Snapshot snapshot);
 static bool probe_once(const KeyScan *scan);
+static bool is_only_version(const IdemTable *table);
 static bool find_latest(const KeyScan *scan, IdemVisitor visit, void *arg);
 static bool match_dirty_once(const KeyScan *scan, IdemVisitor visit, void *arg);
 static bool offer(IdemTable *table, TransactionId open_xid, IdemVisitor visit,
@@ -250,7 +251,7 @@ probe_once(const KeyScan *scan)
 	clear(&table->pending);
 	InitDirtySnapshot(dirty);
 	desc = begin(scan, &dirty);
-	while (!has_two_bases &&
+	while (!has_two_bases && !is_only_version(table) &&
 		   index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)) &&
 		   !is_speculative(&dirty, &speculation))
 	{
@@ -270,6 +271,17 @@ probe_once(const KeyScan *scan)
 	return !wait_for(&speculation) && !has_two_bases &&
 		!has_ended(table->base.open_xid) &&
 		!has_ended(table->pending.open_xid);
+}
+
+/*
+ * Nobody can have made another version of the key while this one stands and no
+ * open transaction is changing it, but to be refused by it.
+ */
+static bool
+is_only_version(const IdemTable *table)
+{
+	return idem_store_versions_has_base(table) &&
+		!TransactionIdIsValid(table->base.open_xid);
 }
 
 /*
