@@ -77,4 +77,24 @@ SELECT outcome, conflicting_key FROM idemstore.start_processing('u6', 'same', un
 SELECT pg_current_xact_id_if_assigned() IS NULL AS no_transaction_id;
 ROLLBACK;
 
+-- a plan leaves out what is as it would be anyway, and nothing else
+EXPLAIN (VERBOSE, COSTS OFF) SELECT outcome FROM idemstore.start_processing('p', 'fp');
+EXPLAIN (VERBOSE, COSTS OFF) SELECT outcome FROM idemstore.start_processing('p', 'fp', takeover => true, scope => '', wait => '0 s');
+EXPLAIN (VERBOSE, COSTS OFF) SELECT outcome FROM idemstore.start_processing('p', 'fp', takeover => false, scope => 's', wait => '1 s');
+EXPLAIN (VERBOSE, COSTS OFF) SELECT outcome FROM idemstore.start_processing('p', unique_fingerprint => NULL);
+EXPLAIN (VERBOSE, COSTS OFF) SELECT outcome FROM idemstore.start_processing(NULL);
+PREPARE start(text, text, text, boolean) AS
+SELECT outcome, fence IS NULL AS has_no_fence FROM idemstore.start_processing($1, $2, scope => $3, takeover => $4);
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (VERBOSE, COSTS OFF) EXECUTE start('p', 'fp', '', true);
+EXECUTE start('p', 'fp', '', true);
+SET plan_cache_mode = force_custom_plan;
+EXPLAIN (VERBOSE, COSTS OFF) EXECUTE start('p', 'fp', '', true);
+EXECUTE start('p', 'fp', '', true);
+EXECUTE start('p', 'other', 's', true);
+EXECUTE start('p', 'other', '', true);
+EXECUTE start('p', 'fp', NULL, true);
+EXECUTE start('p', 'fp', '', NULL);
+RESET plan_cache_mode;
+
 TRUNCATE idemstore.idempotency_records;

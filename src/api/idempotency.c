@@ -16,6 +16,7 @@
 
 #include "api/args.h"
 #include "api/result.h"
+#include "api/startargs.h"
 #include "engine/claim.h"
 #include "engine/finish.h"
 #include "engine/hold.h"
@@ -72,6 +73,7 @@ PG_FUNCTION_INFO_V1(idemstore_extend_lease);
 PG_FUNCTION_INFO_V1(idemstore_checkpoint);
 PG_FUNCTION_INFO_V1(idemstore_assert_owner);
 
+static IdemStart start_from(PG_FUNCTION_ARGS);
 static void require_fingerprint(const IdemStart *request);
 static Datum verdict_datum(PG_FUNCTION_ARGS, const IdemVerdict *verdict);
 static void put_claim(const IdemVerdict *verdict, Datum *values, bool *isnull);
@@ -83,29 +85,41 @@ static IdemResponse response_from(PG_FUNCTION_ARGS, int status_arg);
 Datum
 idemstore_start_processing(PG_FUNCTION_ARGS)
 {
-	IdemStart	request = {0};
+	LOCAL_FCINFO(call, START_ARGS);
+	IdemStart	request;
 	IdemVerdict verdict;
 
 	idem_args_require_writable("start_processing()");
-	request.family = &idem_store_idempotency;
-	request.key = idem_args_key(fcinfo, 0);
-	request.fingerprint = idem_args_optional_name(fcinfo, 1, "fingerprint",
-												  IDEM_MAX_FINGERPRINT_SIZE);
-	request.ttl = idem_args_or_seconds(idem_args_optional_duration(fcinfo, 2, "ttl"),
-									   idem_guc_default_ttl);
-	request.scope = idem_args_scope(fcinfo, 3);
-	request.lease = idem_args_or_seconds(idem_args_optional_period(fcinfo, 4, "lease"),
-										 idem_guc_default_lease);
-	request.wait_us = idem_args_timeout_us(fcinfo, 5, "wait", 0);
-	request.owner = idem_args_optional_name(fcinfo, 6, "owner", IDEM_MAX_OWNER_SIZE);
-	request.takeover = idem_args_bool(fcinfo, 7, "takeover");
-	request.unique_fingerprint = idem_args_bool(fcinfo, 8, "unique_fingerprint");
-	request.context = idem_args_optional_body(fcinfo, 9, "context");
+	idem_startargs_restore(fcinfo, call);
+	request = start_from(call);
 	require_fingerprint(&request);
 
 	idem_claim_start(&request, &verdict);
 	idem_stats_count(IDEM_COUNT_STARTED + verdict.outcome);
 	return verdict_datum(fcinfo, &verdict);
+}
+
+static IdemStart
+start_from(PG_FUNCTION_ARGS)
+{
+	IdemStart	request = {0};
+
+	request.family = &idem_store_idempotency;
+	request.key = idem_args_key(fcinfo, START_KEY);
+	request.fingerprint = idem_args_optional_name(fcinfo, START_FINGERPRINT, "fingerprint",
+												  IDEM_MAX_FINGERPRINT_SIZE);
+	request.ttl = idem_args_or_seconds(idem_args_optional_duration(fcinfo, START_TTL, "ttl"),
+									   idem_guc_default_ttl);
+	request.scope = idem_args_scope(fcinfo, START_SCOPE);
+	request.lease = idem_args_or_seconds(idem_args_optional_period(fcinfo, START_LEASE, "lease"),
+										 idem_guc_default_lease);
+	request.wait_us = idem_args_timeout_us(fcinfo, START_WAIT, "wait", 0);
+	request.owner = idem_args_optional_name(fcinfo, START_OWNER, "owner", IDEM_MAX_OWNER_SIZE);
+	request.takeover = idem_args_bool(fcinfo, START_TAKEOVER, "takeover");
+	request.unique_fingerprint = idem_args_bool(fcinfo, START_UNIQUE_FINGERPRINT,
+												"unique_fingerprint");
+	request.context = idem_args_optional_body(fcinfo, START_CONTEXT, "context");
+	return request;
 }
 
 static void

@@ -110,6 +110,12 @@ CREATE TYPE idemstore.idempotency_match AS (
 COMMENT ON TYPE idemstore.idempotency_match IS
 	'What lookup() found: the record of the key, and a record with the fingerprint.';
 
+CREATE FUNCTION idemstore.start_processing_support(internal) RETURNS internal
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_start_processing_support';
+COMMENT ON FUNCTION idemstore.start_processing_support(internal) IS
+	'Planner support of start_processing(); not to be called.';
+
 CREATE FUNCTION idemstore.start_processing(
 	key text,
 	fingerprint text DEFAULT NULL,
@@ -123,6 +129,7 @@ CREATE FUNCTION idemstore.start_processing(
 	context json DEFAULT NULL
 ) RETURNS idemstore.idempotency_verdict
 LANGUAGE c VOLATILE PARALLEL UNSAFE
+SUPPORT idemstore.start_processing_support
 AS 'MODULE_PATHNAME', 'idemstore_start_processing';
 COMMENT ON FUNCTION idemstore.start_processing(text, text, interval, text, interval, interval, text, boolean, boolean, json) IS
 	'Claim a key, or say why not; call it in FROM, since (start_processing(…)).* would call it once a column. Exactly one of any number of callers gets outcome started, in one atomic call. ttl: how long the record lives (NULL: idemstore.default_ttl; <= 0: expired at once). lease: how long the claim is held, at most the ttl (NULL: idemstore.default_lease). wait: how long to wait for a claim in progress to end (default not at all). owner: starting again with the same owner is started again. takeover false: a claim whose lease is over is abandoned, not taken over. unique_fingerprint: another live key of the scope with this fingerprint is duplicate. context: kept with the record. Intervals are at most ten years; a bare number is seconds. Errors: 22004 for NULL, 22023 for a bad value, 54000 for a name that is too long, ID413 for a context above idemstore.max_body_size, 25006 in a read-only transaction. Serves startProcessing of idempot''s IdempotencyStore and the Idempotency-Key header.';

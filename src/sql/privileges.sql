@@ -11,7 +11,7 @@ AS $$
 DECLARE
 	operator_functions CONSTANT text[] := '{expire,expire_all,schedule_expiry,unschedule_expiry,expiry_job,forget_scope,set_rate_limit,set_adaptive_rate_limit,drop_rate_limit,stats_counts,stats_sizes,stats_reset,in_flight_claims}';
 	operator_views CONSTANT text[] := '{stats,in_flight}';
-	owner_functions CONSTANT text[] := '{grant_usage,slots_handler,rate_limits_changed}';
+	owner_functions CONSTANT text[] := '{grant_usage,slots_handler,rate_limits_changed,start_processing_support}';
 	routine regprocedure;
 	view_name text;
 	result regtype;

@@ -1,7 +1,7 @@
 -- The public contract of the idempotency family: what others build on.
 BEGIN;
 LOAD 'idemstore';
-SELECT plan(79);
+SELECT plan(81);
 
 -- the table and its columns, in order
 SELECT has_table('idemstore', 'idempotency_records', 'the table is there');
@@ -107,7 +107,7 @@ SELECT is(count(p.oid)::int, 1, name || ' has the signature of the contract')
 SELECT bag_eq(
 	$$SELECT proname::text COLLATE "default" FROM pg_proc
 		WHERE pronamespace = 'idemstore'::regnamespace AND proname !~ '^(dedupe|cache|invalidate|stats|in_flight)_|_expiry$|^expiry_'$$,
-	$$SELECT name FROM contract UNION ALL SELECT unnest('{acquire,acquire_all,adaptive_rate_limit_status,can_proceed,clear_cooldown,consume,drop_rate_limit,get_cooldown,get_wait_time,rate_limit_reset,rate_limit_status,rate_limits_changed,record_request,set_adaptive_rate_limit,set_cooldown,set_rate_limit,slots_handler}'::text[])$$,
+	$$SELECT name FROM contract UNION ALL SELECT unnest('{acquire,acquire_all,adaptive_rate_limit_status,can_proceed,clear_cooldown,consume,drop_rate_limit,get_cooldown,get_wait_time,rate_limit_reset,rate_limit_status,rate_limits_changed,record_request,set_adaptive_rate_limit,set_cooldown,set_rate_limit,slots_handler,start_processing_support}'::text[])$$,
 	'there is no other function, and no name is overloaded');
 SELECT ok(obj_description(p.oid, 'pg_proc') ~ 'Errors: .*[0-9I][0-9D][0-9]{3}', name || ' says its errors in its comment')
 	FROM contract AS c JOIN pg_proc AS p ON p.proname = c.name AND p.pronamespace = 'idemstore'::regnamespace ORDER BY name;
@@ -119,6 +119,9 @@ SELECT is_empty(
 -- EXECUTE is the gate
 SELECT ok(NOT has_function_privilege('public', p.oid, 'EXECUTE'), name || ' is closed to PUBLIC')
 	FROM contract AS c JOIN pg_proc AS p ON p.proname = c.name AND p.pronamespace = 'idemstore'::regnamespace ORDER BY name;
+SELECT ok(NOT has_function_privilege('public', 'idemstore.start_processing_support(internal)', 'EXECUTE'), 'so is what the planner calls');
+SELECT is(prosupport, 'idemstore.start_processing_support'::regproc, 'which it knows of')
+	FROM pg_proc WHERE oid = 'idemstore.start_processing'::regproc;
 SELECT ok(NOT has_schema_privilege('public', 'idemstore', 'USAGE'), 'the schema is closed to PUBLIC');
 SELECT is_empty(
 	$$SELECT relname FROM pg_class WHERE relnamespace = 'idemstore'::regnamespace AND relkind = 'r'

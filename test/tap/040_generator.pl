@@ -30,7 +30,8 @@ my $sessions = 4;
 my %never_succeeds = map { $_ => 1 } (
 	'rate_limits_changed',    # a trigger
 	'schedule_expiry',        # without pg_cron
-	'slots_handler');         # for the server itself
+	'slots_handler',          # for the server itself
+	'start_processing_support');    # likewise
 
 # What a function itself says, all of which its comment has to name.
 my %of_functions = map { $_ => 1 }

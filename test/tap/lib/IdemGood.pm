@@ -79,7 +79,8 @@ my %arguments = (
 # Those that nobody calls.
 my %is_internal = map { $_ => 1 } (
 	'rate_limits_changed',    # a trigger
-	'slots_handler');         # for the server itself
+	'slots_handler',          # for the server itself
+	'start_processing_support');    # likewise
 
 # The names of those, of functions as IdemCalls has them, that need a line here.
 sub unknown
