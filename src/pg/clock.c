@@ -18,6 +18,9 @@
 #define UNIX_EPOCH_OFFSET_US \
 	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
+/* in 148107 */
+#define LAST_UNIX_US	(PG_INT64_MAX / 2)
+
 /* ten years, with their leap days */
 #define MAX_SPAN_MONTHS	(10 * MONTHS_PER_YEAR)
 #define MAX_SPAN_DAYS	3653
@@ -51,7 +54,7 @@ idem_clock_recent(void)
 int64
 idem_clock_unix_us(TimestampTz now)
 {
-	return now + UNIX_EPOCH_OFFSET_US;
+	return Min(now, LAST_UNIX_US - UNIX_EPOCH_OFFSET_US) + UNIX_EPOCH_OFFSET_US;
 }
 
 TimestampTz

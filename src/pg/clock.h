@@ -16,7 +16,10 @@ extern TimestampTz idem_clock_real(void);
 /* that as of the last reading, or of the statement: costs nothing */
 extern TimestampTz idem_clock_recent(void);
 
-/* now as microseconds since 1970, the unit of fences */
+/*
+ * now as microseconds since 1970, the unit of fences; at most half of their
+ * range, so that they can go on from there
+ */
 extern int64 idem_clock_unix_us(TimestampTz now);
 
 /*
