@@ -5,11 +5,11 @@
 #ifndef IDEM_ENGINE_RATEMATH_BOUNDS_H
 #define IDEM_ENGINE_RATEMATH_BOUNDS_H
 
-/* b is not negative */
 static inline int64
 add_bounded(int64 a, int64 b)
 {
-	Assert(b >= 0);
+	if (b < 0)
+		return a < PG_INT64_MIN - b ? PG_INT64_MIN : a + b;
 	return a > PG_INT64_MAX - b ? PG_INT64_MAX : a + b;
 }
 
