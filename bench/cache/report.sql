@@ -1,11 +1,11 @@
 -- The results in markdown.
 --
--- Variables: rounds, calls, invalidations, tagged.
+-- Variables: rounds, calls.
 
 \echo
 \echo '### Cache'
 \echo
-\echo Cost of idemstore / cost of the rival (below 1: idemstore is cheaper). Gets and sets of 1 kB net of an empty call, one transaction a call, :rounds rounds of :calls calls
+\echo Cost of idemstore / cost of the rival (below 1: idemstore is cheaper). Values of 1 kB, net of an empty call, one transaction a call, :rounds rounds of :calls calls
 \echo
 \echo '| call | rival | ratio | quartiles | target | idemstore | rival |'
 \echo '|---|---|---|---|---|---|---|'
@@ -20,6 +20,3 @@ JOIN (VALUES
 	(5, 'other', 'cache_set with 3 tags, 2 of them others', 'PL/pgSQL, upsert and a join table', 0.5)
 ) AS lines (line, call, what, against, target) USING (call)
 ORDER BY line;
-SELECT format('| invalidate_by_tag, %s entries, %s rounds | join table | %s | 0.6 | %s ms | %s ms |', :tagged, :invalidations,
-	bench.shown(ratio), bench.shown(our_ms), bench.shown(their_ms))
-FROM bench.invalidation_ratios;
