@@ -258,11 +258,14 @@ sub check_memory
 	return;
 }
 
+# But for plans, which a function makes when it is first called.
 sub used_memory
 {
 	my ($self) = @_;
 
-	return $self->ask('SELECT sum(used_bytes) AS answer FROM pg_backend_memory_contexts');
+	return $self->ask(q(
+		SELECT sum(used_bytes) AS answer FROM pg_backend_memory_contexts
+		WHERE name NOT IN ('CachedPlan', 'CachedPlanQuery', 'CachedPlanSource', 'SPI Plan', 'PL/pgSQL function', 'relation rules')));
 }
 
 sub check_alive
