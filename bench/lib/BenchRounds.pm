@@ -31,7 +31,7 @@ sub measure ($self, $work)
 			for my $name (shuffle keys %$sides)
 			{
 				# the first round finds out how many it takes
-				my $seconds = $self->{seconds} * ($round ? 1 : 0.5);
+				my $seconds = $self->{seconds} * ($round ? 1 : 0.3);
 				my $sample = $self->_run($work, $name, $n, ($rate{"$name $n"} // $rate{$name}) * $seconds);
 
 				$rate{"$name $n"} = $sample->{ops} / $sample->{seconds};
