@@ -7,6 +7,7 @@ package BenchServers;
 use v5.36;
 use DBI;
 use File::Temp qw(tempdir);
+use List::Util qw(sum);
 use Redis;
 use Time::HiRes qw(sleep);
 
@@ -63,16 +64,19 @@ sub port ($self)
 	};
 }
 
-# CPU time in seconds of all processes of a system since it began.
+# CPU time in seconds of all processes of a system since it began. One that ends
+# between the look at its parent and that at itself would be in neither: look again.
 sub cpu ($self, $system)
 {
 	my $pid = $self->{pid}{$system};
 
-	return _cpu_of($pid, 0) if $system ne 'postgres';
-	$self->wait_for_backends;
-	my $cpu = _cpu_of($pid, 1);
-	$cpu += _cpu_of($_, 0) for $self->_children($pid);
-	return $cpu;
+	$self->wait_for_backends if $system eq 'postgres';
+	for (1 .. 100)
+	{
+		my @cpu = (_cpu_of($pid, $system eq 'postgres'), map { _cpu_of($_, 0) } $self->_children($pid));
+		return sum(@cpu) if !grep { !defined } @cpu;
+	}
+	die "the processes of $system do not hold still\n";
 }
 
 # What has happened in the server, from its own counters.
@@ -147,8 +151,9 @@ sub wait_for_backends ($self)
 
 sub _cpu_of ($pid, $with_children)
 {
-	open(my $file, '<', "/proc/$pid/stat") or return 0;
-	my @fields = split(' ', (<$file> // '') =~ s/.*\) //r);
+	open(my $file, '<', "/proc/$pid/stat") or return undef;
+	my $stat = <$file> // return undef;
+	my @fields = split(' ', $stat =~ s/.*\) //r);
 
 	# utime, stime, and those of the children that have ended
 	return ($fields[11] + $fields[12] + ($with_children ? $fields[13] + $fields[14] : 0)) / $ticks;
