@@ -194,6 +194,7 @@ sub _call_lua ($redis, $lua, $count, $times, $keys, $arguments)
 
 sub _in_memcached ($servers, $keys, $bytes)
 {
+	$servers->empty_memcached;
 	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $servers->port)
 	  or die "no connection to memcached: $!\n";
 	my %before = _memcached_stats($socket);

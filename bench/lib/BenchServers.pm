@@ -7,6 +7,7 @@ package BenchServers;
 use v5.36;
 use DBI;
 use File::Temp qw(tempdir);
+use IO::Socket::INET;
 use List::Util qw(sum);
 use Redis;
 use Time::HiRes qw(sleep);
@@ -24,8 +25,18 @@ sub new ($class, %options)
 	$self->{backends} = scalar($self->_children($self->{pid}{postgres}));
 	$self->_start_redis('redis', '--appendonly', 'no');
 	$self->_start_redis('redis-durable', '--appendonly', 'yes', '--appendfsync', 'always');
-	$self->_start('memcached', 'memcached', '-l', '127.0.0.1', '-p', $self->port, '-t', 1, '-m', 1024, '-I', '2m');
+	$self->_start_memcached;
 	return $self;
+}
+
+# What was deleted from it still counts until it needs the room.
+sub empty_memcached ($self)
+{
+	my $pid = delete($self->{started}{memcached});
+
+	kill('TERM', $pid);
+	waitpid($pid, 0);
+	return $self->_start_memcached;
 }
 
 # A connection of its own for each database.
@@ -57,7 +68,6 @@ sub port ($self)
 {
 	return $self->{port} //= do
 	{
-		require IO::Socket::INET;
 		my $probe = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
 		  or die "no free port: $!\n";
 		$probe->sockport;
@@ -111,6 +121,17 @@ sub _start_redis ($self, $system, @settings)
 		sleep(0.05);
 	}
 	die "$system did not start\n";
+}
+
+sub _start_memcached ($self)
+{
+	$self->_start('memcached', 'memcached', '-l', '127.0.0.1', '-p', $self->port, '-t', 1, '-m', 1024, '-I', '2m');
+	for (1 .. 100)
+	{
+		return if IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->port);
+		sleep(0.05);
+	}
+	die "memcached did not start\n";
 }
 
 sub _start ($self, $system, @command)
