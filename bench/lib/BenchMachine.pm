@@ -32,6 +32,9 @@ sub machine_section ($servers, $is_quick, %scale)
 		of the other, within a round: more than 1 is in favour of idemstore**; what is
 		shown is the median of the rounds and its quartiles.
 
+		Each run begins with new sessions, whose first calls load the library and fill
+		caches: the shorter the runs, the more that counts against idemstore.
+
 		Through Unix sockets: pgbench with prepared statements, redis-benchmark without
 		pipelining (where the work takes two commands, the sum of their times), Node.js
 		with pg and ioredis. memcaslap knows loopback alone, and sets a window of 1024

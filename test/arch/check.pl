@@ -34,6 +34,7 @@ my @checks = (
 	'the code is formatted' => \&formatting,
 	'no trailing white space, every file ends with one newline' => \&white_space,
 	'functions have at most 60 lines, files 450' => \&lengths,
+	'the figures in README are those of the report' => \&figures_are_reported,
 	'nothing is left to be done' => sub { matches(qr/\b(?:TODO|FIXME|XXX|HACK)\b/, \%text) },
 );
 
@@ -154,7 +155,7 @@ sub white_space
 	my $list = -e '.git'
 	  ? qx(git -c safe.directory='*' ls-files -z --cached --others --exclude-standard)
 	  : qx(find . -type f -print0);
-	my @files = grep { -f && -T && !m!(?:^|/)(?:(?:expected|results|output_iso|tmp_check|log|node_modules)/|build\.flags$)! } split(/\0/, $list);
+	my @files = grep { -f && -T && !m!(?:^|/)(?:(?:expected|results|output_iso|tmp_check|log|node_modules)/|build\.flags$|[^/]*\.svg$)! } split(/\0/, $list);
 	my @complaints;
 
 	return 'no files found' unless @files;
@@ -166,6 +167,16 @@ sub white_space
 		  if $content ne '' && $content !~ /[^\n]\n\z/;
 	}
 	return @complaints;
+}
+
+# What README quotes of the side by side is quoted line by line.
+sub figures_are_reported
+{
+	my %reported = map { $_ => 1 } split(/\n/, read_file('bench/report.md'));
+	my @quoted = map { grep { /^\|/ } split(/\n/) } read_file('README.md') =~ /^## Speed\n(.*?)(?=^##|\z)/gms;
+
+	return 'README quotes nothing' unless @quoted;
+	return map { "not in bench/report.md: $_" } grep { !$reported{$_} } @quoted;
 }
 
 # In formatted code, the braces of a function, and only they, stand alone in
