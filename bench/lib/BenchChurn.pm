@@ -1,4 +1,4 @@
-# What a call costs after an hour of work, against a database without a past.
+# What a call costs after a time of work, against a database without a past.
 #
 # The hour is condensed: the clock of idemstore stands still for as many requests
 # as a minute has and then goes on by a minute. At the end of each, expire_all

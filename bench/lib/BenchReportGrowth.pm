@@ -57,7 +57,7 @@ sub _waiters_text ($waiters)
 
 sub _churn_text ($churn)
 {
-	return "\n### After an hour of work\n\n\u$churn->{title}: " . thousands($churn->{requests})
+	return "\n### After a time of work\n\n\u$churn->{title}: " . thousands($churn->{requests})
 	  . " requests, of which " . thousands($churn->{live}) . " are live, $churn->{vacuums} times VACUUM; "
 	  . 'expire_all removed ' . thousands($churn->{expire}{removed}) . ' in '
 	  . sprintf('%.1f', $churn->{expire}{seconds}) . " s.\n\n"
