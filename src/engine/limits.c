@@ -15,10 +15,9 @@
 #include "utils/timestamp.h"
 
 #include "engine/limits.h"
+#include "pg/clock.h"
 #include "pg/errors.h"
 #include "store/ratelimits.h"
-
-#define MAX_PERIOD_DAYS	3653
 
 /* A name that limits are set for. */
 typedef struct Entry
@@ -200,7 +199,7 @@ is_span(const Interval *span)
 {
 	int128		us = (int128) span->day * USECS_PER_DAY + span->time;
 
-	return span->month == 0 && us > 0 && us <= MAX_PERIOD_DAYS * USECS_PER_DAY;
+	return span->month == 0 && us > 0 && us <= IDEM_MAX_SPAN_DAYS * USECS_PER_DAY;
 }
 
 static void

@@ -21,10 +21,8 @@
 /* in 148107 */
 #define LAST_UNIX_US	(PG_INT64_MAX / 2)
 
-/* ten years, with their leap days */
 #define MAX_SPAN_MONTHS	(10 * MONTHS_PER_YEAR)
-#define MAX_SPAN_DAYS	3653
-#define MAX_SPAN_US		(MAX_SPAN_DAYS * USECS_PER_DAY)
+#define MAX_SPAN_US		(IDEM_MAX_SPAN_DAYS * USECS_PER_DAY)
 
 static TimestampTz last_reading;
 
@@ -77,7 +75,7 @@ idem_clock_is_bounded(const Interval *span)
 
 	if (idem_compat_interval_is_infinite(span) ||
 		!is_within(span->month, MAX_SPAN_MONTHS) ||
-		!is_within(span->day, MAX_SPAN_DAYS) ||
+		!is_within(span->day, IDEM_MAX_SPAN_DAYS) ||
 		!is_within(span->time, MAX_SPAN_US))
 		return false;
 	if (is_clearly_bounded(span))

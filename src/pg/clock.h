@@ -7,6 +7,9 @@
 
 #include "datatype/timestamp.h"
 
+/* ten years, with their leap days */
+#define IDEM_MAX_SPAN_DAYS	3653
+
 /* "now" for lease, ttl and fence: the server's clock, or idemstore.test_clock */
 extern TimestampTz idem_clock_now(void);
 

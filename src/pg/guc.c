@@ -13,10 +13,11 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "pg/clock.h"
 #include "pg/compat.h"
 #include "pg/guc.h"
 
-#define TEN_YEARS_IN_SECONDS	(3653 * 86400)
+#define TEN_YEARS_IN_SECONDS	(IDEM_MAX_SPAN_DAYS * SECS_PER_DAY)
 
 /* ten such values, of the two records of lookup, still fit into one row */
 #define MAX_BODY_SIZE_KB		(100 * 1024)
