@@ -29,8 +29,8 @@ my $invalidate_redis = <<~'LUA';
 	LUA
 my %title_of = (idemstore => 'idemstore', plpgsql => 'PL/pgSQL, join table', redis => 'Redis, Lua on a set');
 
-# sizes, rounds, database; back comes { sides, rows => [ { size, side => [ quartiles
-# of ms ], ratio => { side => [ quartiles of its ms to ours ] } } ] }
+# sizes, rounds, database; back comes { titles, rows => [ { size, ms => { side => [
+# quartiles ] }, ratio => { side => [ quartiles of its ms to ours ] } } ] }
 sub measure_invalidation ($servers, %options)
 {
 	my %ms;

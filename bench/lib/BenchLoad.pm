@@ -11,7 +11,6 @@ use v5.36;
 use Exporter qw(import);
 use File::Temp qw(tempdir);
 use IPC::Run;
-use Time::HiRes qw(time);
 
 our @EXPORT = qw(run_load);
 

@@ -8,7 +8,7 @@ use BenchWork;
 use Exporter qw(import);
 use List::Util qw(sum0);
 
-our @EXPORT = qw(ratio_of targets_of family_section invalidation_section shown spread table);
+our @EXPORT = qw(ratio_of targets_of family_section invalidation_section shown spread table ours_first);
 
 # Each round against itself: the quartiles of our throughput to a side's.
 sub ratio_of ($result, $side, $clients)
@@ -93,7 +93,7 @@ sub _costs ($side, @samples)
 
 sub invalidation_section ($result)
 {
-	my @sides = ('idemstore', grep { $_ ne 'idemstore' } sort keys %{ $result->{titles} });
+	my @sides = ours_first($result->{titles});
 	my @header = ('entries', map({ "$result->{titles}{$_}, ms" } @sides),
 		map { ("$result->{titles}{$_}: ratio", 'quartiles') } @sides[ 1 .. $#sides ]);
 	my @rows = map {
@@ -103,6 +103,11 @@ sub invalidation_section ($result)
 	} @{ $result->{rows} };
 
 	return "\n### Invalidate by a tag\n\nOne call. The ratio is their time to ours.\n\n" . table(\@header, @rows);
+}
+
+sub ours_first ($sides)
+{
+	return ('idemstore', grep { $_ ne 'idemstore' } sort keys %$sides);
 }
 
 sub shown ($ratio)

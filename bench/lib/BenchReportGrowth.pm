@@ -97,11 +97,11 @@ sub footprint_section ($footprint)
 {
 	my @calls = map {
 		my $call = $_;
-		map { _footprint_row($call, $call->{sides}{$_}) } _ours_first($call->{sides});
+		map { _footprint_row($call, $call->{sides}{$_}) } ours_first($call->{sides});
 	} @{ $footprint->{calls} };
 	my @keys = map {
 		my $key = $_;
-		map { [ $key->{title}, $key->{sides}{$_}{title}, thousands($key->{sides}{$_}{bytes}) ] } _ours_first($key->{sides});
+		map { [ $key->{title}, $key->{sides}{$_}{title}, thousands($key->{sides}{$_}{bytes}) ] } ours_first($key->{sides});
 	} @{ $footprint->{keys} };
 
 	return "## What is written and kept\n\n\u$footprint->{title}, from the server's own counters: bytes of WAL, transaction ids,"
@@ -116,11 +116,6 @@ sub _footprint_row ($call, $side)
 	return [ $call->{title}, $side->{title}, thousands($side->{wal}),
 		map({ sprintf('%.2f', $side->{$_}) } qw(xids dead left)),
 		defined($side->{hot}) ? sprintf('%.0f %%', 100 * $side->{hot}) : '' ];
-}
-
-sub _ours_first ($sides)
-{
-	return ('idemstore', grep { $_ ne 'idemstore' } sort keys %$sides);
 }
 
 sub _ratio ($low, $median, $high)

@@ -3,26 +3,25 @@
 package BenchRounds;
 
 use v5.36;
-use BenchFigures;
 use BenchLoad;
 use BenchWork;
-use List::Util qw(shuffle sum0);
+use List::Util qw(shuffle);
 
 # rounds, seconds of a run, clients => [ numbers ], progress => called with text
 sub new ($class, $servers, %options)
 {
-	return bless({ servers => $servers, %options, samples => {} }, $class);
+	return bless({ servers => $servers, %options }, $class);
 }
 
 # Run a piece of work. What comes back: { clients }{ side }[ round ] => sample
 sub measure ($self, $work)
 {
 	my $sides = $work->{sides};
-	my %rate = map { $_ => $self->_first_rate($work, $_) } keys %$sides;
 	my $clients = $work->{clients} // $self->{clients};
 	my %samples;
 
 	local $ENV{PGOPTIONS} = '-c client_min_messages=warning -c synchronous_commit=' . ($work->{durable} ? 'on' : 'off');
+	my %rate = map { $_ => $self->_first_rate($work, $_) } keys %$sides;
 	for my $round (0 .. $self->{rounds})
 	{
 		for my $n (@$clients)

@@ -22,7 +22,6 @@ sub new ($class, %options)
 	open(my $pid_file, '<', "$data/postmaster.pid")
 	  or die "the PostgreSQL server must be on this machine and this user's: $data: $!\n";
 	chomp($self->{pid}{postgres} = <$pid_file>);
-	$self->{backends} = scalar($self->_children($self->{pid}{postgres}));
 	$self->_start_redis('redis', '--appendonly', 'no');
 	$self->_start_redis('redis-durable', '--appendonly', 'yes', '--appendfsync', 'always');
 	$self->_start_memcached;
