@@ -148,11 +148,7 @@ quickstart: deps
 define run_bench
 	PG_CONFIG='$(PG_CONFIG)' test/deps bench
 	+$(MAKE) --no-print-directory install
-	results=$$(mktemp -d) && trap 'rm -rf "$$results"' EXIT && chmod 777 "$$results" && \
-	PG_CONFIG='$(PG_CONFIG)' test/throwaway -o fsync=on -o max_connections=200 -o autovacuum=off \
-		-o shared_buffers=$$(awk '/^MemTotal/ { print int($$2 / 4096) "MB" }' /proc/meminfo) \
-		-o max_wal_size=32GB -o checkpoint_timeout=1h bench/run --results "$$results" $(1) && \
-	cp "$$results"/* bench/
+	PG_CONFIG='$(PG_CONFIG)' bench/start $(1)
 endef
 
 bench:

@@ -13,11 +13,14 @@ use BenchLoad;
 use Exporter qw(import);
 use List::Util qw(shuffle);
 
-our @EXPORT = qw(grown_values fill_tables grown_calls time_calls summary);
+our @EXPORT = qw(grown_values fill_tables grown_calls grown_floors time_calls summary);
 
+my $old_key = "\\set r random(:from, :to)\n\\set k :first + 100 * (:r * :factor % :modulus)\n";
+my $new_key = "\\set i :i + 1\n\\set k :first + 2 * permute(:i, 50 * :modulus, :run) + 1\n";
 my $columns = 'key, scope, fingerprint, status, fence, attempt, lease_expires_at, expires_at, created_at';
 my $headers = q({"content-type": "application/json"});
 my $print = '999999999989';    # a prime, so that fingerprints are in no order
+my $print_of = "\\set print :k * 48271 % $print\n";
 
 # Of rows from .. to of so many that there ever were.
 sub grown_values ($from, $to, $ever, $factor = 1)
@@ -64,9 +67,6 @@ sub fill_tables ($db, $database)
 # What a call is, and what has to be done before and after its run.
 sub grown_calls
 {
-	my $print_of = "\\set print :k * 48271 % $print\n";
-	my $old_key = "\\set r random(:from, :to)\n\\set k :first + 100 * (:r * :factor % :modulus)\n";
-	my $new_key = "\\set i :i + 1\n\\set k :first + 2 * permute(:i, 50 * :modulus, :run) + 1\n";
 	my $open_key = "\\set i :i + 1\n\\set k :first + 2 * (permute(:i, :ops, :run) * 50 * :modulus / :ops + :run) + 1\n";
 
 	return (
@@ -95,6 +95,24 @@ sub grown_calls
 			# a resource remembers its requests: what comes next finds it as the first run did
 			name => 'acquire', title => 'acquire', after => \&_forget_requests,
 			pgbench => $old_key . "SELECT idemstore.acquire(:k);\n" });
+}
+
+# What plain SQL on the same tables cannot do without.
+sub grown_floors
+{
+	return (
+		{
+			name => 'insert', title => 'plain INSERT of a claim', adds_to => 'idempotency_records.key',
+			pgbench => $new_key . $print_of . "INSERT INTO idemstore.idempotency_records ($columns)"
+			  . " VALUES (:k, '', :print, 'processing', 1, 1, now() + '5 min', now() + '1 day', now());\n" },
+		{
+			name => 'select', title => 'plain SELECT of a record',
+			pgbench => $old_key . 'SELECT status, fingerprint, response_status, response_headers, response_body, error'
+			  . " FROM idemstore.idempotency_records WHERE key = :k AND scope = '';\n" },
+		{
+			name => 'select-entry', title => 'plain SELECT of an entry',
+			pgbench => $old_key . 'SELECT value FROM idemstore.cache_entries'
+			  . " WHERE key = :k AND (expires_at IS NULL OR expires_at > now());\n" });
 }
 
 # Runs of all calls in all databases, in random order within a call. What comes

@@ -38,6 +38,7 @@ sub measure_growth ($servers, %options)
 sub _measure_sizes ($servers, %options)
 {
 	my @calls = grown_calls();
+	my @floors = grown_floors();
 	my @databases;
 
 	for my $rows (@{ $options{sizes} })
@@ -45,13 +46,14 @@ sub _measure_sizes ($servers, %options)
 		$options{progress}->("filling tables of $rows rows");
 		push(@databases, _filled($servers, $rows));
 	}
-	my $samples = time_calls($servers, \@databases, \@calls, %options);
+	my $samples = time_calls($servers, \@databases, [ @calls, @floors ], %options);
 	drop_database($servers, $_->{label}) for @databases;
 
 	return {
-		title => 'cost per call by records in the table, one client, synchronous_commit off',
+		title => 'cost per call by records in the table, one client on one core with the server, synchronous_commit off',
 		sizes => [ map { +{ %$_{qw(rows bytes fill_seconds)} } } @databases ],
-		calls => [ map { _curve($_, $samples->{ $_->{name} }, @databases) } @calls ] };
+		calls => [ map { _curve($_, $samples->{ $_->{name} }, @databases) } @calls ],
+		floors => [ map { _curve($_, $samples->{ $_->{name} }, @databases) } @floors ] };
 }
 
 sub _filled ($servers, $rows)

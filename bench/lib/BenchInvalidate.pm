@@ -35,6 +35,7 @@ sub measure_invalidation ($servers, %options)
 {
 	my %ms;
 
+	$servers->place('all');
 	for my $size (@{ $options{sizes} })
 	{
 		for my $round (1 .. $options{rounds})

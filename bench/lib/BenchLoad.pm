@@ -21,6 +21,10 @@ my $scripts = 0;
 # Do about so many operations of a side. What comes back: ops, seconds, and
 # client_cpu in seconds.
 #
+#	clients, ops, values, database
+#	cores	where all of it runs, as BenchServers has it; "one" for a single client
+#	batch	keys of one operation, where it gets several
+#
 # A side has one of these, in whose text {name} stands for one of the values:
 #	pgbench => script
 #	redis => [ [ command ], ... ], one after the other
@@ -33,8 +37,9 @@ sub run_load ($servers, $side, %order)
 	  : $side->{redis} ? \&_redis_benchmark
 	  : $side->{memcached} ? \&_memcaslap
 	  : \&_node;
+	my $cores = $servers->place($order{cores} // ($order{clients} == 1 ? 'one' : 'all'));
 	my @before = times;
-	my $result = $load->($servers, $side, %order);
+	my $result = $load->($servers, $side, %order, on_cores => [ 'taskset', '--cpu-list', $cores ]);
 	my @after = times;
 
 	$result->{client_cpu} //= $after[2] + $after[3] - $before[2] - $before[3];
@@ -45,7 +50,7 @@ sub _pgbench ($servers, $side, %order)
 {
 	my $each = _at_least_one($order{ops} / $order{clients});
 	my $output = _output(
-		'pgbench', '--no-vacuum', '--protocol=prepared', "--transactions=$each", "--client=$order{clients}",
+		@{ $order{on_cores} }, 'pgbench', '--no-vacuum', '--protocol=prepared', "--transactions=$each", "--client=$order{clients}",
 		'--jobs=' . ($order{clients} < 2 ? 1 : 2),
 		'--file=' . _script($side->{pgbench}),
 		(map { "--define=$_=$order{values}{$_}" } grep { $side->{pgbench} =~ /:$_\b/ } sort keys %{ $order{values} }),
@@ -67,7 +72,7 @@ sub _redis_benchmark ($servers, $side, %order)
 	for my $command (@{ $side->{redis} })
 	{
 		my $output = _output(
-			'redis-benchmark', '-s', $servers->socket_of($side->{system}), '-c', $order{clients},
+			@{ $order{on_cores} }, 'redis-benchmark', '-s', $servers->socket_of($side->{system}), '-c', $order{clients},
 			'-n', $ops, '-r', $order{values}{keys} // 1, '--csv',
 			map { s/\{(\w+)\}/$order{values}{$1} \/\/ die "no value $1"/ger } @$command);
 		my ($rate) = $output =~ /^".*",?"([\d.]+)","[\d.]+","[\d.]+","[\d.]+","[\d.]+","[\d.]+","[\d.]+"$/m;
@@ -90,7 +95,7 @@ sub _memcaslap ($servers, $side, %order)
 	print $file "key\n16 16 1\nvalue\n$bytes $bytes 1\ncmd\n", $call eq 'get' ? "0 0.0\n1 1.0\n" : "0 1.0\n1 0.0\n";
 	close($file);
 	my $output = _output(
-		'memcaslap', '-s', '127.0.0.1:' . $servers->port, '-c', $order{clients}, '-T', 1, '-x', $ops,
+		@{ $order{on_cores} }, 'memcaslap', '-s', '127.0.0.1:' . $servers->port, '-c', $order{clients}, '-T', 1, '-x', $ops,
 		'-w', $memcached_window / 1024 . 'k', '-F', $settings, $order{batch} ? ('-d', $order{batch}) : ());
 	my ($done, $rate) = $output =~ /Ops: (\d+) TPS: (\d+)/;
 
@@ -101,7 +106,7 @@ sub _memcaslap ($servers, $side, %order)
 sub _node ($servers, $side, %order)
 {
 	my $output = _output(
-		'node', 'limits.mjs', @{ $side->{node} }, $order{clients}, _at_least_one($order{ops}),
+		@{ $order{on_cores} }, 'node', 'limits.mjs', @{ $side->{node} }, $order{clients}, _at_least_one($order{ops}),
 		$order{values}{keys}, $order{database}, $servers->socket_of('redis'));
 	my ($done, $seconds, $cpu) = $output =~ /^(\d+) ([\d.]+) ([\d.]+)$/m
 	  or die "limits.mjs did not do its work:\n$output";
@@ -133,7 +138,7 @@ sub _output (@command)
 	my $output = '';
 
 	IPC::Run::run(\@command, '<', \undef, '>&', \$output)
-	  or die "$command[0] failed:\n$output\n";
+	  or die "@command failed:\n$output\n";
 	return $output;
 }
 

@@ -2,12 +2,14 @@
 package BenchMachine;
 
 use v5.36;
+use BenchReport;
+use BenchRounds;
 use Exporter qw(import);
 
 our @EXPORT = qw(machine_section);
 
 my @settings = qw(
-	shared_buffers fsync synchronous_commit full_page_writes autovacuum max_wal_size checkpoint_timeout max_connections);
+	shared_buffers huge_pages fsync synchronous_commit full_page_writes autovacuum max_wal_size checkpoint_timeout max_connections);
 
 sub machine_section ($servers, $is_quick, %scale)
 {
@@ -16,7 +18,7 @@ sub machine_section ($servers, $is_quick, %scale)
 	my $shown = join(', ', map { "$_ " . $db->selectrow_array("SELECT current_setting('$_')") } @settings);
 	my $systems = join(', ', map { "$_ $versions->{$_}" } sort { lc($a) cmp lc($b) } keys %$versions);
 	my $how = $is_quick ? 'a quick run, whose figures are rough' : 'a full run';
-	my $clients = join(', ', @{ $scale{clients} });
+	my $loads = join(', ', map { clients_of($_) } @{ $scale{loads} });
 
 	return <<~"TEXT";
 		Made by `make bench${\($is_quick ? '-quick' : '')}`, $how: ${\_processor()}, ${\_cores()} cores,
@@ -27,13 +29,17 @@ sub machine_section ($servers, $is_quick, %scale)
 		durable: appendfsync always. memcached: one thread.
 
 		The sides of a piece of work take turns in random order, $scale{rounds} rounds of about
-		$scale{seconds} s each with $clients clients, in a closed loop: a client sends the next
-		operation when it has the answer. **A ratio is the throughput of idemstore to that
-		of the other, within a round: more than 1 is in favour of idemstore**; what is
-		shown is the median of the rounds and its quartiles.
+		$scale{seconds} s each with $loads, in a closed loop: a client sends the next operation
+		when it has the answer. A single client and its server never work at once, so they
+		are kept on one core: on two, each call has to wake up the other one, which takes
+		longer than the work on many machines, and never twice the same. "Apart" they have
+		a core each. **A ratio is the throughput of idemstore to that of the other, within
+		a round: more than 1 is in favour of idemstore**; what is shown is the median of
+		the rounds and its quartiles.
 
-		Each run begins with new sessions, whose first calls load the library and fill
-		caches: the shorter the runs, the more that counts against idemstore.
+		Each run begins with new sessions, whose first ${\first_calls()} calls load the library, fill
+		caches and make plans. PostgreSQL's sides do these in runs of their own as well, and
+		their median is taken off each run; "first calls" shows what they take one client.
 
 		Through Unix sockets: pgbench with prepared statements, redis-benchmark without
 		pipelining (where the work takes two commands, the sum of their times), Node.js

@@ -22,8 +22,9 @@ sub plot_family ($file, $title, @results)
 	my @sides = grep { $colour_of{$_} && !$seen{$_}++ }
 	  map { ('idemstore', map { $_->[0] } @{ $_->{work}{against} }) } @results;
 	my %title_of = map { my $sides = $_->{work}{sides}; map { $_ => $sides->{$_}{title} } keys %$sides } @results;
-	my @clients = sort { $a <=> $b } keys %{ { map { $_ => 1 } map { keys %{ $_->{samples} } } @results } };
-	my @shown = @clients > 1 ? @clients[ 0, -1 ] : @clients;
+	my @shown = @{ $results[0]{loads} };
+
+	@shown = @shown[ 0, -1 ] if @shown > 1;
 	my $script = _head($file, 960, 120 + 260 * @shown)
 	  . "set multiplot layout " . @shown . ",1 title \"$title: operations a second, idemstore = 1\" font ',16'\n"
 	  . "set style data histograms\nset style histogram errorbars gap 1.5 lw 1\nset style fill solid 0.95 noborder\n"
@@ -32,32 +33,32 @@ sub plot_family ($file, $title, @results)
 	  . "set lmargin 8\nset rmargin 36\nset bmargin 4\nset border 3\nset ytics nomirror\n"
 	  . "set arrow from graph 0, first 1 to graph 1, first 1 nohead lc rgb '#1a7f5a' dt 3\n";
 
-	for my $clients (@shown)
+	for my $load (@shown)
 	{
-		my $data = _bars($clients, \@sides, grep { $_->{samples}{$clients} } @results);
+		my $data = _bars($load, \@sides, grep { $_->{samples}{$load} } @results);
 		my $plots = join(", \\\n", map {
 			my $column = 2 + 3 * $_;
-			"\$bars$clients using $column:" . ($column + 1) . ':' . ($column + 2)
+			"\$bars$load using $column:" . ($column + 1) . ':' . ($column + 2)
 			  . ($_ ? '' : ':xtic(1)') . " title \"$title_of{ $sides[$_] }\" lc rgb '$colour_of{ $sides[$_] }'";
 		} 0 .. $#sides);
-		$script .= "\$bars$clients << EOD\n${data}EOD\nset ylabel '$clients client" . ($clients > 1 ? 's' : '') . "'\nplot $plots\nunset key\n";
+		$script .= "\$bars$load << EOD\n${data}EOD\nset ylabel '" . clients_of($load) . "'\nplot $plots\nunset key\n";
 	}
 	_draw($script . "unset multiplot\n");
 	return;
 }
 
 # Of each side the median and the quartiles, as shares of ours.
-sub _bars ($clients, $sides, @results)
+sub _bars ($load, $sides, @results)
 {
 	my $data = '';
 
 	for my $result (@results)
 	{
 		my @cells = map {
-			if (!$result->{samples}{$clients}{$_}) { '? ? ?' }
+			if (!$result->{samples}{$load}{$_}) { '? ? ?' }
 			else
 			{
-				my ($low, $median, $high) = ratio_of($result, $_, $clients);
+				my ($low, $median, $high) = ratio_of($result, $_, $load);
 				join(' ', 1 / $median, 1 / $high, 1 / $low);
 			}
 		} @$sides;
@@ -70,7 +71,8 @@ sub _bars ($clients, $sides, @results)
 # The cost of each call, with that on the smallest table as 1.
 sub plot_growth ($file, $growth)
 {
-	my @curves = @{ $growth->{sizes}{calls} };
+	my @calls = @{ $growth->{sizes}{calls} };
+	my @curves = (@calls, @{ $growth->{sizes}{floors} });
 	my $script = _head($file, 960, 420)
 	  . "set title 'Cost of a call by the number of records, smallest table = 1'\n"
 	  . "set logscale x\nset format x '%.0s%c'\nset xrange [800:*]\nset yrange [0:*]\nset grid lc rgb '#dddddd'\nset border 3\n"
@@ -85,7 +87,8 @@ sub plot_growth ($file, $growth)
 		  . join('', map { join(' ', $_->{rows}, @{ $_->{ratio} }[ 1, 0, 2 ]) . "\n" } @{ $curve->{points} }) . "EOD\n";
 	}
 	_draw($script . 'plot '
-		. join(', ', map { "\$curve$_ using 1:2:3:4 with yerrorlines lw 2 pt 7 ps 0.5 title '$curves[ $_ - 1 ]{title}'" } 1 .. $number)
+		. join(', ', map { "\$curve$_ using 1:2:3:4 with yerrorlines pt 7 ps 0.5 " . ($_ > @calls ? "lw 1 dt 2 lc rgb '#888888'" : 'lw 2')
+			  . " title '$curves[ $_ - 1 ]{title}'" } 1 .. $number)
 		. "\n");
 	return;
 }

@@ -8,12 +8,12 @@ use BenchWork;
 use Exporter qw(import);
 use List::Util qw(sum0);
 
-our @EXPORT = qw(ratio_of targets_of family_section invalidation_section shown spread table ours_first);
+our @EXPORT = qw(ratio_of targets_of clients_of family_section invalidation_section shown spread table ours_first);
 
 # Each round against itself: the quartiles of our throughput to a side's.
-sub ratio_of ($result, $side, $clients)
+sub ratio_of ($result, $side, $load)
 {
-	my ($ours, $theirs) = @{ $result->{samples}{$clients} }{ 'idemstore', $side };
+	my ($ours, $theirs) = @{ $result->{samples}{$load} }{ 'idemstore', $side };
 
 	return quartiles(map { _rate($ours->[$_]) / _rate($theirs->[$_]) } 0 .. $#$ours);
 }
@@ -32,20 +32,20 @@ sub targets_of (@results)
 	{
 		for my $against (grep { defined($_->[1]) } @{ $result->{work}{against} })
 		{
-			my ($side, $target, @clients) = @$against;
-			@clients = sort { $a <=> $b } keys %{ $result->{samples} } unless @clients;
-			push(@rows, map { _target_row($result, $side, $target, $_) } @clients);
+			my ($side, $target, $clients) = @$against;
+			push(@rows, map { _target_row($result, $side, $target, $_) }
+				grep { !defined($clients) || /^$clients\b/ } @{ $result->{loads} });
 		}
 	}
 	return @rows;
 }
 
-sub _target_row ($result, $side, $target, $clients)
+sub _target_row ($result, $side, $target, $load)
 {
-	my ($low, $median, $high) = ratio_of($result, $side, $clients);
+	my ($low, $median, $high) = ratio_of($result, $side, $load);
 	my $work = $result->{work};
 
-	return [ $work->{title}, $work->{sides}{$side}{title}, $clients, sprintf('%.2f', $target), shown($median), spread($low, $high),
+	return [ $work->{title}, $work->{sides}{$side}{title}, $load, sprintf('%.2f', $target), shown($median), spread($low, $high),
 		$median >= $target ? 'yes' : $high >= $target ? 'within the noise' : 'no' ];
 }
 
@@ -59,25 +59,32 @@ sub family_section ($title, $plot, @results)
 
 sub _work_table ($result)
 {
-	my ($work, $samples) = @$result{ 'work', 'samples' };
-	my @clients = sort { $a <=> $b } keys %$samples;
+	my ($work, $loads, $samples, $starts) = @$result{qw(work loads samples starts)};
+	my $first = $loads->[0];
 	my @sides = ('idemstore', map { $_->[0] } @{ $work->{against} });
-	my @header = ('', map({ ("$_ client" . ($_ > 1 ? 's' : '') . ', a second', 'ratio', 'quartiles') } @clients),
-		'CPU of the server, µs', 'CPU of the client, µs', 'WAL, bytes', 'transaction ids');
+	my @header = ('', map({ (clients_of($_) . ', a second', 'ratio', 'quartiles') } @$loads),
+		'CPU of the server, µs', 'CPU of the client, µs', 'WAL, bytes', 'transaction ids', 'first calls, ms');
 	my @rows;
 
 	for my $side (@sides)
 	{
 		my @cells = ($work->{sides}{$side}{title});
-		for my $clients (@clients)
+		for my $load (@$loads)
 		{
-			my ($low, $median, $high) = ratio_of($result, $side, $clients);
-			push(@cells, thousands(median(map { _rate($_) } @{ $samples->{$clients}{$side} })),
+			my ($low, $median, $high) = ratio_of($result, $side, $load);
+			push(@cells, thousands(median(map { _rate($_) } @{ $samples->{$load}{$side} })),
 				$side eq 'idemstore' ? ('', '') : (shown($median), spread($low, $high)));
 		}
-		push(@rows, [ @cells, _costs($work->{sides}{$side}, @{ $samples->{ $clients[0] }{$side} }) ]);
+		push(@rows, [ @cells, _costs($work->{sides}{$side}, @{ $samples->{$first}{$side} }),
+			$work->{sides}{$side}{pgbench} ? sprintf('%.1f', $starts->{$first}{$side}{seconds} * 1e3) : '' ]);
 	}
 	return table(\@header, @rows);
+}
+
+# Of a load, in words.
+sub clients_of ($load)
+{
+	return $load =~ s/^(\d+)/$1 . ($1 > 1 ? ' clients' : ' client')/er;
 }
 
 # An operation's share of what one client took in all rounds.

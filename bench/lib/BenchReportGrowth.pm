@@ -35,7 +35,7 @@ sub growth_section ($growth)
 		TEXT
 
 	$text .= table([ 'call', 'records', 'µs', 'quartiles', 'ratio', 'quartiles', 'CPU of the server, µs', 'blocks read' ],
-		map { my $call = $_; map { _growth_row($call, $_) } @{ $call->{points} } } @{ $sizes->{calls} });
+		map { my $call = $_; map { _growth_row($call, $_) } @{ $call->{points} } } @{ $sizes->{calls} }, @{ $sizes->{floors} });
 	$text .= _waiters_text($growth->{waiters}) . _churn_text($growth->{churn});
 	return $text;
 }

@@ -73,6 +73,37 @@ sub port ($self)
 	};
 }
 
+# Put all systems where the load wants them, and say where its clients belong:
+#
+#	one		all on one core. A single client and its server never work at once; on two
+#			cores each call has to wake the other one up, twice.
+#	apart	the systems on one core, the clients on another
+#	all		anywhere
+sub place ($self, $where)
+{
+	my @cores = $self->_cores;
+	my $cores = $where eq 'all' ? join(',', @cores) : $cores[-1];
+
+	if ($self->{placed} ne $cores)
+	{
+		for my $pid (map { ($_, $self->_children($_)) } values %{ $self->{pid} })
+		{
+			system("taskset --all-tasks --cpu-list --pid $cores $pid >/dev/null 2>&1");
+		}
+		$self->{placed} = $cores;
+	}
+	return $where eq 'apart' ? $cores[0] : $cores;
+}
+
+sub _cores ($self)
+{
+	return @{ $self->{cores} //= do
+	{
+		my ($list) = `taskset --cpu-list --pid $$` =~ /: ([\d,-]+)$/ or die "taskset does not tell the cores\n";
+		[ map { /(\d+)-(\d+)/ ? $1 .. $2 : $_ } split(/,/, $list) ];
+	} };
+}
+
 # CPU time in seconds of all processes of a system since it began. One that ends
 # between the look at its parent and that at itself would be in neither: look again.
 sub cpu ($self, $system)
@@ -137,6 +168,7 @@ sub _start ($self, $system, @command)
 {
 	my $pid = fork() // die "fork: $!\n";
 
+	$self->{placed} = '';
 	if ($pid == 0)
 	{
 		open(STDIN, '<', '/dev/null');

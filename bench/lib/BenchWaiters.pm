@@ -32,6 +32,7 @@ sub measure_waiters ($servers, %options)
 	my %us;
 
 	_make_procedure($db);
+	$servers->place('all');
 	for my $round (0 .. $options{rounds})
 	{
 		$db->do('TRUNCATE idemstore.idempotency_records');
