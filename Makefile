@@ -143,8 +143,6 @@ quickstart: deps
 	PG_CONFIG='$(PG_CONFIG)' test/throwaway -o max_connections=200 sh -c 'examples/quickstart/run && examples/http/run && \
 		examples/ratelimit/run && examples/dedupe/run && examples/cache/run'
 
-# fsync is on, for what is durable has to be; a quarter of the memory, as the
-# server's manual has it; the tree gets what was made.
 define run_bench
 	PG_CONFIG='$(PG_CONFIG)' test/deps bench
 	+$(MAKE) --no-print-directory install

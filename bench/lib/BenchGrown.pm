@@ -104,7 +104,8 @@ sub grown_floors
 		{
 			name => 'insert', title => 'plain INSERT of a claim', adds_to => 'idempotency_records.key',
 			pgbench => $new_key . $print_of . "INSERT INTO idemstore.idempotency_records ($columns)"
-			  . " VALUES (:k, '', :print, 'processing', 1, 1, now() + '5 min', now() + '1 day', now());\n" },
+			  . " VALUES (:k, '', :print, 'processing', 1, 1, now() + '5 min', now() + '1 day', now())"
+			  . " ON CONFLICT (key, scope) DO NOTHING;\n" },
 		{
 			name => 'select', title => 'plain SELECT of a record',
 			pgbench => $old_key . 'SELECT status, fingerprint, response_status, response_headers, response_body, error'

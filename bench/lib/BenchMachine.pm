@@ -26,20 +26,26 @@ sub machine_section ($servers, $is_quick, %scale)
 
 		PostgreSQL: $shown; where a title does not say "durable", synchronous_commit is
 		off in the session. Redis: no snapshots and no append-only file, but for what is
-		durable: appendfsync always. memcached: one thread.
+		durable: appendfsync always. memcached: one thread. Nothing is vacuumed within a
+		piece of work.
 
 		The sides of a piece of work take turns in random order, $scale{rounds} rounds of about
 		$scale{seconds} s each with $loads, in a closed loop: a client sends the next operation
-		when it has the answer. A single client and its server never work at once, so they
-		are kept on one core: on two, each call has to wake up the other one, which takes
-		longer than the work on many machines, and never twice the same. "Apart" they have
-		a core each. **A ratio is the throughput of idemstore to that of the other, within
-		a round: more than 1 is in favour of idemstore**; what is shown is the median of
-		the rounds and its quartiles.
+		when it has the answer. **A ratio is the throughput of idemstore to that of the
+		other, within a round: more than 1 is in favour of idemstore**; what is shown is the
+		median of the rounds and its quartiles.
 
-		Each run begins with new sessions, whose first ${\first_calls()} calls load the library, fill
-		caches and make plans. PostgreSQL's sides do these in runs of their own as well, and
-		their median is taken off each run; "first calls" shows what they take one client.
+		A single client waits while its server works, so "1" keeps them on one core. What it
+		measures is their work, that of the load generator included, and two switches. On
+		two cores each call has to wake up the other one as well, twice, which on a virtual
+		machine takes longer than the work and never twice the same. The full run has that,
+		too: "1 apart". More clients run anywhere.
+
+		Each run begins with new sessions. The first ${\first_calls()} calls of a session load the library,
+		fill caches and make plans: PostgreSQL's sides do these in runs of their own, too,
+		whose median is taken off; "first calls" is that of one client. limits.mjs does 500
+		calls before it looks at the clock. In the parts on growth, churn, an old snapshot
+		and invalidation nothing is taken off.
 
 		Through Unix sockets: pgbench with prepared statements, redis-benchmark without
 		pipelining (where the work takes two commands, the sum of their times), Node.js

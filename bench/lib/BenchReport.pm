@@ -84,7 +84,7 @@ sub _work_table ($result)
 # Of a load, in words.
 sub clients_of ($load)
 {
-	return $load =~ s/^(\d+)/$1 . ($1 > 1 ? ' clients' : ' client')/er;
+	return $load eq '1' ? '1 client on one core' : $load =~ s/^(\d+)/$1 . ($1 > 1 ? ' clients' : ' client')/er;
 }
 
 # An operation's share of what one client took in all rounds.

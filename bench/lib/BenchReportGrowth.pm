@@ -31,6 +31,8 @@ sub growth_section ($growth)
 		![Growth: cost of a call by the number of records](growth.svg)
 
 		\u$sizes->{title}. The ratio is to the smallest table, within a round.
+		The lookups in larger indexes and what is not in the processor's caches cost plain
+		SQL more as well; with small pages in place of huge ones, much more.
 
 		TEXT
 

@@ -3,7 +3,7 @@
 #
 # Sessions live long where people have a pool of them, and here for a second. So
 # what the first calls of a session take, which load the library, fill caches and
-# make plans, is taken off each run: the median of runs of these calls alone.
+# make plans, is taken off each run: what runs of these calls alone take.
 package BenchRounds;
 
 use v5.36;
@@ -11,7 +11,7 @@ use BenchFigures;
 use BenchLoad;
 use BenchWork;
 use Exporter qw(import);
-use List::Util qw(shuffle);
+use List::Util qw(max shuffle sum);
 
 our @EXPORT = qw(first_calls);
 
@@ -52,13 +52,14 @@ sub measure ($self, $work)
 			{
 				# the first round finds out how many it takes
 				my $seconds = $self->{seconds} * ($round ? 1 : 0.3);
-				my $sample = $self->_run($work, $name, $load, ($rate{"$name $load"} // $rate{$name}) * $seconds);
+				my $first = $n * ($sides->{$name}{pgbench} ? first_calls() : $sides->{$name}{node} ? 1 : 0);
+				my $ops = ($rate{"$name $load"} // $rate{$name}) * $seconds;
+				my $sample = $self->_run($work, $name, $load, max($ops, 5 * $first));
 
 				$rate{"$name $load"} = $sample->{ops} / $sample->{seconds};
 				next unless $round;
 				push(@{ $samples{$load}{$name} }, $sample);
-				my $first = $sides->{$name}{pgbench} ? first_calls() : $sides->{$name}{node} ? 1 : 0;
-				push(@{ $starts{$load}{$name} }, $self->_run($work, $name, $load, $first * $n)) if $first;
+				push(@{ $starts{$load}{$name} }, $self->_run($work, $name, $load, $first)) if $first;
 			}
 		}
 	}
@@ -73,7 +74,7 @@ sub _take_off_starts ($samples, $starts)
 		for my $name (keys %{ $starts->{$load} })
 		{
 			my $runs = $starts->{$load}{$name};
-			my %start = map { my $what = $_; $what => median(map { $_->{$what} } @$runs) } keys %{ $runs->[0] };
+			my %start = map { my $what = $_; $what => _typical($what, map { $_->{$what} } @$runs) } keys %{ $runs->[0] };
 
 			$starts->{$load}{$name} = \%start;
 			for my $sample (@{ $samples->{$load}{$name} })
@@ -83,6 +84,12 @@ sub _take_off_starts ($samples, $starts)
 		}
 	}
 	return;
+}
+
+# CPU time comes in ticks that are longer than a start.
+sub _typical ($what, @values)
+{
+	return $what =~ /cpu/ ? sum(@values) / @values : median(@values);
 }
 
 sub _first_rate ($self, $work, $name)

@@ -23,7 +23,7 @@ sub new ($class, %options)
 	  or die "the PostgreSQL server must be on this machine and this user's: $data: $!\n";
 	chomp($self->{pid}{postgres} = <$pid_file>);
 	$self->_start_redis('redis', '--appendonly', 'no');
-	$self->_start_redis('redis-durable', '--appendonly', 'yes', '--appendfsync', 'always');
+	$self->_start_redis('redis-durable', '--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-percentage', 0);
 	$self->_start_memcached;
 	return $self;
 }
@@ -88,13 +88,15 @@ sub place ($self, $where)
 	{
 		for my $pid (map { ($_, $self->_children($_)) } values %{ $self->{pid} })
 		{
-			system("taskset --all-tasks --cpu-list --pid $cores $pid >/dev/null 2>&1");
+			system("taskset --all-tasks --cpu-list --pid $cores $pid >/dev/null 2>&1") == 0
+			  or !-e "/proc/$pid" or die "taskset cannot keep process $pid on $cores\n";
 		}
 		$self->{placed} = $cores;
 	}
 	return $where eq 'apart' ? $cores[0] : $cores;
 }
 
+# the numbers of those that this process may run on
 sub _cores ($self)
 {
 	return @{ $self->{cores} //= do
@@ -186,19 +188,21 @@ sub _children ($self, $parent)
 	return split(' ', <$list> // '');
 }
 
-# A session ends a moment after its client: only then is its time the server's.
+# A session ends a moment after its client: only when it is gone is its time the
+# server's.
 sub wait_for_backends ($self)
 {
-	my $own = grep { $_->ping } values %{ $self->{db} };
+	my %own = map { $_->{pg_pid} => 1 } values %{ $self->{db} };
+	my $find = q(SELECT pid, backend_type FROM pg_stat_activity);
 
-	for (1 .. 200)
+	for (1 .. 1000)
 	{
-		my $clients = $self->db('postgres')->selectrow_array(
-			"SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'");
-		return if $clients <= $own;
+		my %type_of = map { @$_ } @{ $self->db('postgres')->selectall_arrayref($find) };
+		return if !grep { !$own{$_} && ($type_of{$_} // 'client backend') eq 'client backend' }
+		  $self->_children($self->{pid}{postgres});
 		sleep(0.005);
 	}
-	return;
+	die "others have sessions: the server must be the benchmark's alone\n";
 }
 
 sub _cpu_of ($pid, $with_children)
@@ -214,6 +218,7 @@ sub _cpu_of ($pid, $with_children)
 sub DESTROY ($self)
 {
 	return if $$ != $self->{creator};
+	eval { $self->place('all') };
 	$_->disconnect for values %{ $self->{db} // {} };
 	kill('TERM', values %{ $self->{started} });
 	waitpid($_, 0) for values %{ $self->{started} };
