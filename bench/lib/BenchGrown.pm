@@ -10,6 +10,7 @@ package BenchGrown;
 use v5.36;
 use BenchFigures;
 use BenchLoad;
+use BenchWork;
 use Exporter qw(import);
 use List::Util qw(shuffle);
 
@@ -72,14 +73,14 @@ sub grown_calls
 	return (
 		{
 			name => 'claim', title => 'claim of a new key', adds_to => 'idempotency_records.key',
-			pgbench => $new_key . $print_of . "SELECT * FROM idemstore.start_processing(:k, :print);\n" },
+			pgbench => $new_key . $print_of . start_sql('idemstore', ':k', ':print') },
 		{
 			name => 'complete', title => 'complete of an open claim', adds_to => 'idempotency_records.key',
 			before => \&_open_claims,
 			pgbench => $open_key . "SELECT idemstore.complete(:k, 200, '$headers', '\\x" . '78' x 100 . "');\n" },
 		{
 			name => 'replay', title => 'replay',
-			pgbench => $old_key . $print_of . "SELECT * FROM idemstore.start_processing(:k, :print);\n" },
+			pgbench => $old_key . $print_of . start_sql('idemstore', ':k', ':print') },
 		{
 			name => 'register', title => 'dedupe_register of a new job', adds_to => 'dedupe_jobs.hash',
 			pgbench => $new_key . "SELECT * FROM idemstore.dedupe_register(:k);\n" },

@@ -109,7 +109,7 @@ sub invalidation_section ($result)
 			map { (shown($row->{ratio}{$_}[1]), spread(@{ $row->{ratio}{$_} }[ 0, 2 ])) } @sides[ 1 .. $#sides ] ];
 	} @{ $result->{rows} };
 
-	return "\n### Invalidate by a tag\n\nOne call. The ratio is their time to ours.\n\n" . table(\@header, @rows);
+	return "\n### Invalidate by a tag\n\nOne call, client and server on any core. The ratio is their time to ours.\n\n" . table(\@header, @rows);
 }
 
 sub ours_first ($sides)

@@ -17,7 +17,7 @@ use v5.36;
 use Digest::MD5 qw(md5_hex);
 use Exporter qw(import);
 
-our @EXPORT = qw(all_work family_titles work_values);
+our @EXPORT = qw(all_work family_titles work_values start_sql);
 
 my $first_key = 100_000_000_000;     # all keys have twelve digits, as redis-benchmark's
 my $new_keys = 2_000_000_000;        # the most that redis-benchmark takes
@@ -82,6 +82,13 @@ sub _pgbench ($script)
 	return { pgbench => $script };
 }
 
+# A call as a service makes it, which does not know what it will be told.
+sub start_sql ($schema, $key, $fingerprint)
+{
+	return 'SELECT outcome, fence, response_status, response_headers, response_body, retry_after'
+	  . " FROM $schema.start_processing($key, $fingerprint);\n";
+}
+
 # Answered with the key in doubt: one command claims it or shows what is there.
 sub _redis_claim ($key)
 {
@@ -92,7 +99,7 @@ sub _idempotency
 {
 	my $new_key = "\\set k random($first_key, 900000000000000000)\n";
 	my $old_key = "\\set k random(:first, :last)\n";
-	my $start = "SELECT * FROM %s.start_processing(:k, 'print');\n";
+	my $start = start_sql('%s', ':k', q('print'));
 	my $insert = <<~'SQL';
 		INSERT INTO rival.idempotency_records
 			(key, scope, fingerprint, status, fence, attempt, lease_expires_at, expires_at, created_at)
@@ -154,7 +161,7 @@ sub _idempotency
 				(map {
 					my $schema = $_ eq 'idemstore' ? $_ : 'rival';
 					$_ => _pgbench("\\set k random(1, :keys)\n"
-						. "SELECT * FROM $schema.start_processing('storm-' || :run || '-' || :k, 'print');\n");
+						. start_sql($schema, q('storm-' || :run || '-' || :k), q('print')));
 				} qw(idemstore plpgsql)),
 				redis => { redis => [ _redis_claim('storm:{run}:__rand_int__') ] } },
 			against => [ [ 'plpgsql' ], [ 'redis' ] ] },
