@@ -173,7 +173,7 @@ sub white_space
 sub figures_are_reported
 {
 	my %reported = map { $_ => 1 } split(/\n/, read_file('bench/report.md'));
-	my @quoted = map { grep { /^\|/ } split(/\n/) } read_file('README.md') =~ /^## Speed\n(.*?)(?=^##|\z)/gms;
+	my @quoted = map { grep { /^\|/ } split(/\n/) } read_file('README.md') =~ /^## Speed\n(.*?)(?=^## |\z)/gms;
 
 	return 'README quotes nothing' unless @quoted;
 	return map { "not in bench/report.md: $_" } grep { !$reported{$_} } @quoted;
