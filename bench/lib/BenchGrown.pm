@@ -104,17 +104,13 @@ sub grown_floors
 	return (
 		{
 			name => 'insert', title => 'plain INSERT of a claim', adds_to => 'idempotency_records.key',
-			pgbench => $new_key . $print_of . "INSERT INTO idemstore.idempotency_records ($columns)"
-			  . " VALUES (:k, '', :print, 'processing', 1, 1, now() + '5 min', now() + '1 day', now())"
-			  . " ON CONFLICT (key, scope) DO NOTHING;\n" },
+			pgbench => $new_key . $print_of . insert_claim_sql('idemstore', ':print') },
 		{
 			name => 'select', title => 'plain SELECT of a record',
-			pgbench => $old_key . 'SELECT status, fingerprint, response_status, response_headers, response_body, error'
-			  . " FROM idemstore.idempotency_records WHERE key = :k AND scope = '';\n" },
+			pgbench => $old_key . select_record_sql('idemstore') },
 		{
 			name => 'select-entry', title => 'plain SELECT of an entry',
-			pgbench => $old_key . 'SELECT value FROM idemstore.cache_entries'
-			  . " WHERE key = :k AND (expires_at IS NULL OR expires_at > now());\n" });
+			pgbench => $old_key . select_entry_sql('idemstore.cache_entries') });
 }
 
 # Runs of all calls in all databases, in random order within a call. What comes

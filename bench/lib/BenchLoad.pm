@@ -65,7 +65,7 @@ sub _pgbench ($servers, $side, %order)
 # redis-benchmark repeats one command: what takes two is the sum of their times.
 sub _redis_benchmark ($servers, $side, %order)
 {
-	# fewer than it can do in a millisecond, it takes no time for
+	# it knows no rate of what it does within a millisecond
 	my $ops = $order{ops} < 500 ? 500 : int($order{ops});
 	my $seconds = 0;
 

@@ -17,7 +17,7 @@ use v5.36;
 use Digest::MD5 qw(md5_hex);
 use Exporter qw(import);
 
-our @EXPORT = qw(all_work family_titles work_values start_sql);
+our @EXPORT = qw(all_work family_titles work_values start_sql insert_claim_sql select_record_sql select_entry_sql);
 
 my $first_key = 100_000_000_000;     # all keys have twelve digits, as redis-benchmark's
 my $new_keys = 2_000_000_000;        # the most that redis-benchmark takes
@@ -89,6 +89,29 @@ sub start_sql ($schema, $key, $fingerprint)
 	  . " FROM $schema.start_processing($key, $fingerprint);\n";
 }
 
+sub insert_claim_sql ($schema, $fingerprint)
+{
+	return <<~"SQL";
+		INSERT INTO $schema.idempotency_records
+			(key, scope, fingerprint, status, fence, attempt, lease_expires_at, expires_at, created_at)
+		VALUES (:k, '', $fingerprint, 'processing', 1, 1, now() + '5 min', now() + '1 day', now())
+		ON CONFLICT (key, scope) DO NOTHING;
+		SQL
+}
+
+sub select_record_sql ($schema)
+{
+	return <<~"SQL";
+		SELECT status, fingerprint, response_status, response_headers, response_body, error
+		FROM $schema.idempotency_records WHERE key = :k AND scope = '';
+		SQL
+}
+
+sub select_entry_sql ($table)
+{
+	return "SELECT value FROM $table WHERE key = :k AND (expires_at IS NULL OR expires_at > now());\n";
+}
+
 # Answered with the key in doubt: one command claims it or shows what is there.
 sub _redis_claim ($key)
 {
@@ -100,12 +123,7 @@ sub _idempotency
 	my $new_key = "\\set k random($first_key, 900000000000000000)\n";
 	my $old_key = "\\set k random(:first, :last)\n";
 	my $start = start_sql('%s', ':k', q('print'));
-	my $insert = <<~'SQL';
-		INSERT INTO rival.idempotency_records
-			(key, scope, fingerprint, status, fence, attempt, lease_expires_at, expires_at, created_at)
-		VALUES (:k, '', 'print', 'processing', 1, 1, now() + '5 min', now() + '1 day', now())
-		ON CONFLICT (key, scope) DO NOTHING;
-		SQL
+	my $insert = insert_claim_sql('rival', q('print'));
 	my $update = <<~'SQL';
 		UPDATE rival.idempotency_records SET
 			status = 'complete', completed_at = now(), lease_expires_at = NULL,
@@ -148,10 +166,7 @@ sub _idempotency
 			before => [ @emptied, 'CALL bench.make_records(20000)' ],
 			sides => {
 				idemstore => _pgbench($old_key . $of->(idemstore => $start)),
-				select => _pgbench($old_key . <<~'SQL'),
-					SELECT status, fingerprint, response_status, response_headers, response_body, error
-					FROM rival.idempotency_records WHERE key = :k AND scope = '';
-					SQL
+				select => _pgbench($old_key . select_record_sql('rival')),
 				plpgsql => _pgbench($old_key . $of->(rival => $start)),
 				redis => { redis => [ _redis_claim('replay:__rand_int__') ] } },
 			against => [ [ 'select', 0.85 ], [ 'plpgsql' ], [ 'redis' ] ] },
@@ -261,8 +276,7 @@ sub _cache
 			filled => 'entry:',
 			sides => {
 				idemstore => _pgbench($key . "SELECT idemstore.cache_get(:k);\n"),
-				select => _pgbench($key . "SELECT value FROM plain.json_entries"
-					. " WHERE key = :k AND (expires_at IS NULL OR expires_at > now());\n"),
+				select => _pgbench($key . select_entry_sql('plain.json_entries')),
 				redis => { redis => [ [ 'GET', 'entry:__rand_int__' ] ] },
 				memcached => { memcached => { get => $bytes } } },
 			against => [ [ 'select', 1.0 ], [ 'redis', 0.6, 1 ], [ 'memcached' ] ] },
