@@ -21,7 +21,7 @@
 EXTENSION = idemstore
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" idemstore.control)
 MODULE_big = idemstore
-OBJS := $(patsubst %.c,%.o,src/idemstore.c $(sort $(wildcard src/*/*.c)))
+OBJS := $(patsubst %.c,%.o,src/idemstore.c $(sort $(wildcard src/*/*.c src/*/*/*.c)))
 PG_CPPFLAGS = -I$(srcdir)/src $(if $(ASSERT),-DUSE_ASSERT_CHECKING)
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare \
 	$(if $(SANITIZE),$(SANITIZER) -fno-omit-frame-pointer -fno-wrapv) $(if $(COVERAGE),--coverage -O0)
@@ -62,7 +62,7 @@ ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 
 # PGXS tracks neither headers nor flags: an object depends on all of both.
-$(OBJS) $(OBJS:.o=.bc): build.flags $(wildcard src/*.h src/*/*.h)
+$(OBJS) $(OBJS:.o=.bc): build.flags $(wildcard src/*/*.h src/*/*/*.h)
 
 build.flags: force
 	@echo '$(VERSION) $(CC) $(CFLAGS) $(CPPFLAGS)' | cmp -s - $@ || \

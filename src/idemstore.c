@@ -38,7 +38,7 @@
 
 #include "fmgr.h"
 
-#include "engine/wait.h"
+#include "engine/common/wait.h"
 #include "pg/guc.h"
 #include "store/table.h"
 

@@ -11,7 +11,7 @@
 #include "fmgr.h"
 #include "datatype/timestamp.h"
 
-#include "engine/change.h"
+#include "engine/claims/change.h"
 
 /* the longest names, in bytes */
 #define IDEM_MAX_KEY_SIZE			1024

@@ -17,7 +17,7 @@
 #include "utils/tuplestore.h"
 
 #include "api/args.h"
-#include "engine/expiry.h"
+#include "engine/care/expiry.h"
 #include "pg/clock.h"
 
 /* longer than any server runs, and no overflow when added to a clock */
@@ -39,7 +39,7 @@ idemstore_expire(PG_FUNCTION_ARGS)
 
 	idem_args_require_writable("expire()");
 	InitMaterializedSRF(fcinfo, 0);
-	idem_expiry_run(max_rows, put_report, fcinfo->resultinfo);
+	idem_care_expiry_run(max_rows, put_report, fcinfo->resultinfo);
 	return (Datum) 0;
 }
 
@@ -87,7 +87,7 @@ require_nonatomic(const CallContext *context)
 static bool
 is_alone(void)
 {
-	if (idem_expiry_try_lock())
+	if (idem_care_expiry_try_lock())
 		return true;
 	ereport(NOTICE,
 			(errmsg("expire_all() is already running in this database")));
@@ -108,7 +108,7 @@ expire_batch(int32 batch_size)
 		elog(ERROR, "could not call expire(): %s", SPI_result_code_string(status));
 	/* a commit does not free it */
 	SPI_freetuptable(SPI_tuptable);
-	return idem_expiry_has_more();
+	return idem_care_expiry_has_more();
 }
 
 static bool

@@ -14,8 +14,8 @@
 
 #include "api/args.h"
 #include "api/result.h"
-#include "engine/inflight.h"
-#include "engine/stats.h"
+#include "engine/care/inflight.h"
+#include "engine/care/stats.h"
 #include "pg/clock.h"
 
 /* the columns of stats_counts() */
@@ -57,7 +57,6 @@ static void put_instant(Datum *values, bool *isnull, int column, TimestampTz ins
 static void put_claim(const IdemInFlight *claim, void *arg);
 static Interval *interval_from_us(int64 us);
 
-/* what the caller has counted himself is in it, if that can be */
 Datum
 idemstore_stats_counts(PG_FUNCTION_ARGS)
 {
@@ -65,8 +64,7 @@ idemstore_stats_counts(PG_FUNCTION_ARGS)
 	int			family;
 
 	InitMaterializedSRF(fcinfo, 0);
-	idem_stats_flush();
-	idem_stats_read(&stats);
+	idem_care_stats_read(&stats);
 	for (family = 0; family < IDEM_STATS_FAMILIES; family++)
 		put_family((ReturnSetInfo *) fcinfo->resultinfo, family, &stats);
 	return (Datum) 0;
@@ -78,7 +76,7 @@ put_family(ReturnSetInfo *result, IdemStatsFamily family, const IdemStats *stats
 	Datum		values[COUNTS_COLUMNS];
 	bool		isnull[COUNTS_COLUMNS] = {false};
 
-	values[COUNTS_FAMILY] = CStringGetTextDatum(idem_stats_family_name(family));
+	values[COUNTS_FAMILY] = CStringGetTextDatum(idem_count_family_name(family));
 	values[COUNTS_CALLS] = calls_as_jsonb(family, stats);
 	put_instant(values, isnull, COUNTS_LAST_EXPIRY, stats->last_expiry[family]);
 	values[COUNTS_REMOVED] = Int64GetDatum(stats->counts[IDEM_COUNT_REMOVED + family]);
@@ -97,7 +95,7 @@ calls_as_jsonb(IdemStatsFamily family, const IdemStats *stats)
 	initStringInfo(&json);
 	for (counter = 0; counter < IDEM_COUNTERS; counter++)
 	{
-		const char *name = idem_stats_outcome_name(family, counter);
+		const char *name = idem_count_outcome_name(family, counter);
 
 		if (name == NULL)
 			continue;
@@ -120,7 +118,7 @@ Datum
 idemstore_stats_reset(PG_FUNCTION_ARGS)
 {
 	idem_args_require_writable("stats_reset()");
-	idem_stats_reset();
+	idem_care_stats_reset();
 	PG_RETURN_VOID();
 }
 
@@ -128,7 +126,7 @@ Datum
 idemstore_in_flight_claims(PG_FUNCTION_ARGS)
 {
 	InitMaterializedSRF(fcinfo, 0);
-	idem_inflight_list(put_claim, fcinfo->resultinfo);
+	idem_care_inflight_list(put_claim, fcinfo->resultinfo);
 	return (Datum) 0;
 }
 
@@ -145,7 +143,7 @@ put_claim(const IdemInFlight *claim, void *arg)
 	Datum		values[CLAIM_COLUMNS];
 	bool		isnull[CLAIM_COLUMNS] = {false};
 
-	values[CLAIM_FAMILY] = CStringGetTextDatum(idem_stats_family_name(claim->family));
+	values[CLAIM_FAMILY] = CStringGetTextDatum(idem_count_family_name(claim->family));
 	idem_result_put(values, isnull, CLAIM_SCOPE, record->scope);
 	idem_result_put(values, isnull, CLAIM_KEY, record->key);
 	values[CLAIM_STATE] = CStringGetTextDatum(states[claim->state]);

@@ -2,8 +2,8 @@
  * attempt.h
  *		Work that is undone in any case, and whose error is only an answer.
  */
-#ifndef IDEM_ATTEMPT_H
-#define IDEM_ATTEMPT_H
+#ifndef IDEM_PG_ATTEMPT_H
+#define IDEM_PG_ATTEMPT_H
 
 /*
  * Do the work in a subtransaction that is rolled back, whatever comes of it:
@@ -12,4 +12,4 @@
  */
 extern ErrorData *idem_attempt(void (*work) (void *argument), void *argument);
 
-#endif							/* IDEM_ATTEMPT_H */
+#endif							/* IDEM_PG_ATTEMPT_H */

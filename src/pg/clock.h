@@ -2,13 +2,10 @@
  * clock.h
  *		The clock that leases and expiry follow, and the one that waits follow.
  */
-#ifndef IDEM_CLOCK_H
-#define IDEM_CLOCK_H
+#ifndef IDEM_PG_CLOCK_H
+#define IDEM_PG_CLOCK_H
 
 #include "datatype/timestamp.h"
-
-/* ten years, with their leap days */
-#define IDEM_MAX_SPAN_DAYS	3653
 
 /* "now" for lease, ttl and fence: the server's clock, or idemstore.test_clock */
 extern TimestampTz idem_clock_now(void);
@@ -40,4 +37,4 @@ extern bool idem_clock_is_near(TimestampTz instant);
 /* microseconds on a clock that never steps, for the timeouts of waits */
 extern int64 idem_clock_monotonic_us(void);
 
-#endif							/* IDEM_CLOCK_H */
+#endif							/* IDEM_PG_CLOCK_H */

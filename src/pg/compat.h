@@ -5,8 +5,8 @@
  * The rest of the code is written for one PostgreSQL and calls idem_compat_*
  * where versions differ; no other file tests PG_VERSION_NUM.
  */
-#ifndef IDEM_COMPAT_H
-#define IDEM_COMPAT_H
+#ifndef IDEM_PG_COMPAT_H
+#define IDEM_PG_COMPAT_H
 
 #include "access/genam.h"
 #include "access/relation.h"
@@ -25,8 +25,6 @@
 #include "storage/backendid.h"
 #include "storage/sinvaladt.h"
 #endif
-
-#include "pg/clock.h"
 
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn		pg_attribute_noreturn()
@@ -102,13 +100,14 @@ typedef RelFileNode IdemRelFile;
 /* what VACUUM tells the catalog and the statistics when it is through */
 static inline void
 idem_compat_vacuum_done(Relation rel, BlockNumber npages, double nrows,
-						TransactionId frozen_xid, MultiXactId min_multi)
+						TransactionId frozen_xid, MultiXactId min_multi,
+						TimestampTz started_at)
 {
 #if PG_VERSION_NUM >= 180000
 	vac_update_relstats(rel, npages, nrows, 0, 0, false, frozen_xid, min_multi,
 						NULL, NULL, false);
 	pgstat_report_vacuum(RelationGetRelid(rel), rel->rd_rel->relisshared,
-						 (PgStat_Counter) nrows, 0, idem_clock_now());
+						 (PgStat_Counter) nrows, 0, started_at);
 #else
 	vac_update_relstats(rel, npages, nrows, 0, false, frozen_xid, min_multi,
 						NULL, NULL, false);
@@ -199,4 +198,4 @@ idem_compat_decode_datetime(char **field, int *ftype, int nfields, int *dtype,
 #define idem_compat_interval_is_infinite(span)	false
 #endif
 
-#endif							/* IDEM_COMPAT_H */
+#endif							/* IDEM_PG_COMPAT_H */

@@ -6,8 +6,8 @@
  * last three characters follow the HTTP status a web service would answer
  * with.  Bad arguments use PostgreSQL's own codes.
  */
-#ifndef IDEM_ERRORS_H
-#define IDEM_ERRORS_H
+#ifndef IDEM_PG_ERRORS_H
+#define IDEM_PG_ERRORS_H
 
 #include "utils/elog.h"
 
@@ -24,4 +24,4 @@
 /* no rate limit is set for this resource */
 #define ERRCODE_IDEM_NO_LIMIT		MAKE_SQLSTATE('I', 'D', '4', '2', '8')
 
-#endif							/* IDEM_ERRORS_H */
+#endif							/* IDEM_PG_ERRORS_H */

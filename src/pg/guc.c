@@ -13,7 +13,6 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
-#include "pg/clock.h"
 #include "pg/compat.h"
 #include "pg/guc.h"
 

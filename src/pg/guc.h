@@ -2,10 +2,13 @@
  * guc.h
  *		The settings of idemstore.
  */
-#ifndef IDEM_GUC_H
-#define IDEM_GUC_H
+#ifndef IDEM_PG_GUC_H
+#define IDEM_PG_GUC_H
 
 #include "datatype/timestamp.h"
+
+/* ten years, with their leap days: no span is longer */
+#define IDEM_MAX_SPAN_DAYS	3653
 
 extern int	idem_guc_default_ttl;	/* seconds */
 extern int	idem_guc_default_lease; /* seconds */
@@ -21,4 +24,4 @@ extern const TimestampTz *idem_guc_test_clock;
 
 extern void idem_guc_init(void);
 
-#endif							/* IDEM_GUC_H */
+#endif							/* IDEM_PG_GUC_H */

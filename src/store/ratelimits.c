@@ -21,6 +21,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "slots/care.h"
 #include "store/ratelimits.h"
 #include "store/versions.h"
 
@@ -94,6 +95,22 @@ IdemTableInfo idem_store_ratelimits_cooldowns = {
 	.ncolumns = lengthof(cooldown_columns),
 	.columns = cooldown_columns,
 };
+
+void
+idem_store_ratelimits_open(IdemSlots *slots, IdemTableInfo *info, bool for_writing)
+{
+	LOCKMODE	lockmode = for_writing ? RowExclusiveLock : AccessShareLock;
+
+	idem_slots_open(slots, idem_store_table_open_relation(info, lockmode), lockmode,
+					IDEM_SLOTS_MIN_BUCKETS);
+}
+
+int64
+idem_store_ratelimits_expire(IdemTableInfo *info, TimestampTz now, int64 max_rows)
+{
+	return idem_slots_care_expire(idem_store_table_open_relation(info, RowExclusiveLock),
+								  now, max_rows);
+}
 
 const char *const idem_store_ratelimits_set_sql =
 "INSERT INTO idemstore.rate_limits VALUES"

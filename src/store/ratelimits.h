@@ -8,7 +8,8 @@
 
 #include "datatype/timestamp.h"
 
-#include "store/slots.h"
+#include "slots/slots.h"
+#include "store/table.h"
 
 /* A row of rate_limits. */
 typedef struct IdemLimitRow
@@ -47,8 +48,16 @@ extern bool idem_store_ratelimits_has_more(const text *resource, int most);
 extern const char *const idem_store_ratelimits_set_sql;
 extern const char *const idem_store_ratelimits_drop_sql;
 
-/* tables of slots, for idem_store_slots_open */
+/* the tables of slots */
 extern IdemTableInfo idem_store_ratelimits_state;
 extern IdemTableInfo idem_store_ratelimits_cooldowns;
+
+/* Open one of them; close it with idem_slots_close. */
+extern void idem_store_ratelimits_open(IdemSlots *slots, IdemTableInfo *info,
+									   bool for_writing);
+
+/* Care for one of them, as idem_slots_care_expire does. */
+extern int64 idem_store_ratelimits_expire(IdemTableInfo *info, TimestampTz now,
+										  int64 max_rows);
 
 #endif							/* IDEM_STORE_RATELIMITS_H */

@@ -65,15 +65,8 @@ idem_store_stats_open(IdemSlots *slots, bool for_writing)
 static void
 begin(IdemSlots *slots, Relation rel, LOCKMODE lockmode)
 {
-	slots->rel = rel;
-	slots->lockmode = lockmode;
+	idem_slots_open(slots, rel, lockmode, STATS_BUCKETS);
 	slots->may_lose_changes = true;
-	slots->nbuckets = idem_store_slots_page_nbuckets(rel);
-	if (slots->nbuckets == 0 && lockmode >= RowExclusiveLock)
-	{
-		idem_store_slots_page_set_up(rel, STATS_BUCKETS);
-		slots->nbuckets = idem_store_slots_page_nbuckets(rel);
-	}
 }
 
 int64
@@ -82,9 +75,9 @@ idem_store_stats_get(IdemSlots *slots, const char *name)
 	IdemSlot	slot;
 	int64		result;
 
-	idem_store_slots_lock(slots, cstring_to_text(name), &slot);
+	idem_slots_lock(slots, cstring_to_text(name), &slot);
 	result = value_in(slots, &slot);
-	idem_store_slots_unlock(&slot);
+	idem_slots_unlock(&slot);
 	return result;
 }
 
@@ -112,13 +105,13 @@ change(IdemSlots *slots, const char *name, Change how, int64 n)
 	IdemSlot	slot;
 	int64		value = n;
 
-	idem_store_slots_lock(slots, cstring_to_text(name), &slot);
+	idem_slots_lock(slots, cstring_to_text(name), &slot);
 	if (how == ADD)
 		value += value_in(slots, &slot);
 	else if (how == RAISE)
 		value = Max(value, value_in(slots, &slot));
-	idem_store_slots_write(slots, &slot, DT_NOEND, (const char *) &value, sizeof(value));
-	idem_store_slots_unlock(&slot);
+	idem_slots_write(slots, &slot, DT_NOEND, (const char *) &value, sizeof(value));
+	idem_slots_unlock(&slot);
 }
 
 /* SQL can insert a row of any size */
@@ -128,8 +121,8 @@ value_in(const IdemSlots *slots, const IdemSlot *slot)
 	IdemSlotRow row;
 	int64		value = 0;
 
-	if (idem_store_slots_get(slots, slot, &row) &&
-		idem_store_slots_row_room(&row) >= sizeof(value))
-		memcpy(&value, idem_store_slots_row_bytes(&row), sizeof(value));
+	if (idem_slots_get(slots, slot, &row) &&
+		idem_slots_page_row_room(&row) >= sizeof(value))
+		memcpy(&value, idem_slots_page_row_bytes(&row), sizeof(value));
 	return value;
 }

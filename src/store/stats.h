@@ -9,15 +9,16 @@
 #ifndef IDEM_STORE_STATS_H
 #define IDEM_STORE_STATS_H
 
-#include "store/slots.h"
+#include "slots/slots.h"
+#include "store/table.h"
 
 /*
  * Open for writing; false instead of an error or a wait when that is not
- * possible now.  Close with idem_store_slots_close.
+ * possible now.  Close with idem_slots_close.
  */
 extern bool idem_store_stats_try_open(IdemSlots *slots);
 
-/* Open; raises as idem_store_slots_open. */
+/* Open; raises as idem_store_table_open_relation. */
 extern void idem_store_stats_open(IdemSlots *slots, bool for_writing);
 
 extern int64 idem_store_stats_get(IdemSlots *slots, const char *name);

@@ -31,7 +31,7 @@
 #include "utils/rel.h"
 
 #include "pg/compat.h"
-#include "store/slots_am.h"
+#include "slots/am.h"
 #include "store/table.h"
 
 static IdemTableInfo *known_tables = NULL;
@@ -282,7 +282,7 @@ static bool
 has_access_method(Relation rel, const IdemTableInfo *info)
 {
 	return rel->rd_tableam == (info->kind == IDEM_TABLE_SLOTS ?
-							   idem_store_slots_routine() : GetHeapamTableAmRoutine());
+							   idem_slots_am_routine() : GetHeapamTableAmRoutine());
 }
 
 /* relhassubclass stays set after the last child is gone */

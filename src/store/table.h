@@ -10,8 +10,6 @@
 #include "nodes/execnodes.h"
 #include "utils/relcache.h"
 
-#define IDEM_SCHEMA				"idemstore"
-
 #define IDEM_MAX_KEY_COLUMNS	2
 
 typedef struct IdemColumn

@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use Exporter qw(import);
 
-our @EXPORT = qw(read_file write_file);
+our @EXPORT = qw(read_file write_file c_sources);
 
 sub read_file
 {
@@ -23,5 +23,8 @@ sub write_file
 	close($handle) or die "could not write $name: $!\n";
 	return;
 }
+
+# The C code, relative to the root of the tree.
+sub c_sources { return sort map { glob("src/$_\[ch]") } '*.', '*/*.', '*/*/*.'; }
 
 1;

@@ -10,10 +10,13 @@ use Test::More;
 use lib $FindBin::Bin;
 use Files;
 
-my %floor_of = (pg => 1, store => 2, engine => 3, api => 4);
-my $top_floor = 5;    # src/idemstore.c
+# From the ground up; what a folder is not listed with below, it sees.
+my @floors = qw(pg slots store engine/common engine/claims engine/cache engine/limits engine/care api);
+my %height = map { $floors[$_] => $_ } 0 .. $#floors;
+my %unseen = ('engine/cache' => ['engine/limits'], 'engine/limits' => [qw(engine/claims engine/cache)]);
+my $most_sources = 16;
 
-my @sources = sort glob('src/*.[ch] src/*/*.[ch]');
+my @sources = c_sources();
 my @fragments = sort glob('src/sql/*.sql src/sql/upgrade/*.sql');
 my %text = map { $_ => read_file($_) } @sources, @fragments;
 my %code = map { $_ => strip_c($text{$_}) } @sources;
@@ -21,6 +24,9 @@ my %sql = map { $_ => strip_sql($text{$_}) } @fragments;
 
 my @checks = (
 	'includes point down' => \&includes_point_down,
+	'no files include each other in a circle' => \&include_circle,
+	'ratemath is plain arithmetic, and for limits alone' => \&plain_arithmetic,
+	"no folder has more than $most_sources sources" => \&crowded_folders,
 	'only the top takes PG_FUNCTION_ARGS' =>
 	  sub { only_in(qr/\bPG_FUNCTION_ARGS\b/, qr!^src/(?:api/.*|idemstore\.c)$!) },
 	'only pg/compat.h looks at PG_VERSION_NUM' =>
@@ -49,27 +55,93 @@ while (my ($name, $check) = splice(@checks, 0, 2))
 sub includes_point_down
 {
 	my @complaints;
-	foreach my $file (@sources)
+	foreach my $file (grep { $_ ne 'src/idemstore.c' } @sources)
 	{
-		my ($folder) = $file =~ m!^src/(\w+)/!;
-		my $floor = $folder ? $floor_of{$folder} : $top_floor;
-		push(@complaints, "$file: not on a floor") unless $floor;
+		my $folder = folder_of($file);
 
-		foreach my $header ($text{$file} =~ /^\s*#\s*include\s+"([^"]+)"/gm)
+		next if $folder eq 'ratemath';
+		push(@complaints, "$file: not on a floor") unless defined $height{$folder};
+		foreach my $header (headers_of($file))
 		{
-			my ($target) = $header =~ m!^(\w+)/!;
-			my $height = $target ? $floor_of{$target} : undef;
-			my @ours = grep { -f $_ } glob("src/$header src/*/$header");
+			my $target = folder_of("src/$header");
 			my $complaint =
-			  $height && $height > ($floor // 0) ? 'is above'
-			  : !$target && @ours ? 'is named without its floor'
-			  : $file =~ m!/engine/ratemath\w*\.! && $header !~ m!^(?:postgres|engine/ratemath\w*)\.h$!
-			  ? 'is not plain arithmetic'
+			  !-f "src/$header" ? (is_ours($header) ? 'is named without its folder' : undef)
+			  : $target eq 'ratemath' ? undef
+			  : ($height{$target} // @floors) > ($height{$folder} // -1) ? 'is above'
+			  : (grep { $_ eq $target } @{ $unseen{$folder} // [] }) ? 'is beside'
 			  : undef;
 			push(@complaints, "$file: \"$header\" $complaint") if $complaint;
 		}
 	}
 	return @complaints;
+}
+
+# A source and its header are one file here.
+sub include_circle
+{
+	my %below;
+	foreach my $file (@sources)
+	{
+		my $part = $file =~ s/\.[ch]$//r;
+		$below{$part} //= {};
+		$below{$part}{$_} = 1 foreach grep { $_ ne $part } map { "src/$_" =~ s/\.h$//r } grep { -f "src/$_" } headers_of($file);
+	}
+
+	# take away whatever stands on nothing, until all is gone or goes round
+	while (my @ground = grep { !grep { $below{$_} } keys %{ $below{$_} } } keys %below)
+	{
+		delete @below{@ground};
+	}
+	return %below ? walk_circle(\%below) : ();
+}
+
+sub walk_circle
+{
+	my ($below) = @_;
+	my ($part) = sort keys %$below;
+	my (@path, %at);
+
+	until (defined $at{$part})
+	{
+		$at{$part} = @path;
+		push(@path, $part);
+		($part) = sort grep { $below->{$_} } keys %{ $below->{$part} };
+	}
+	return join(' -> ', @path[ $at{$part} .. $#path ], $part);
+}
+
+sub plain_arithmetic
+{
+	my @complaints;
+	foreach my $file (@sources)
+	{
+		my $folder = folder_of($file);
+		foreach my $header (headers_of($file))
+		{
+			push(@complaints, "$file: \"$header\" is not plain arithmetic")
+			  if $folder eq 'ratemath' && $header !~ m!^(?:postgres\.h$|ratemath/)!;
+			push(@complaints, "$file: \"$header\" is for limits alone")
+			  if $header =~ m!^ratemath/! && $folder !~ m!^(?:ratemath|engine/limits)$!;
+		}
+	}
+	return @complaints;
+}
+
+sub crowded_folders
+{
+	my %count;
+	$count{$_}++ foreach map { m!^src/(?:(.*)/)?! ? $1 // '' : () } grep { /\.c$/ } @sources;
+	return map { "src/$_: $count{$_} sources" } grep { $count{$_} > $most_sources } sort keys %count;
+}
+
+# The floor or the wing, and of what stands on the top floor just that.
+sub folder_of { return $_[0] =~ s!^src/!!r =~ s!/?[^/]*$!!r =~ s!^api/.*!api!r; }
+sub headers_of { return $text{ $_[0] } =~ /^\s*#\s*include\s+"([^"]+)"/gm; }
+
+sub is_ours
+{
+	my ($header) = @_;
+	return $header !~ m!/! && grep { m!/\Q$header\E$! } @sources;
 }
 
 sub only_in

@@ -12,15 +12,29 @@ use lib $FindBin::Bin;
 use Files;
 
 my $api = 'src/api/planted.c';
-my $engine = 'src/engine/planted.c';
+my $engine = 'src/engine/common/planted.c';
 my $script = 'src/sql/schema.sql';
 
-# What is planted: the check that must fail, the file, and the text added to it.
+# What is planted: the check that must fail, and files with the text added to each.
 my @faults = (
-	[ 'includes point down', 'src/store/planted.h', qq(#include "engine/planted.h"\n) ],
-	[ 'includes point down', 'src/engine/planted.h', qq(#include "planted.h"\n) ],
-	[ 'includes point down', 'src/engine/ratemath.c', qq(#include "utils/builtins.h"\n) ],
-	[ 'includes point down', 'src/engine/ratemath_planted.h', qq(#include "utils/builtins.h"\n) ],
+	[ 'includes point down', 'src/slots/planted.h', qq(#include "store/table.h"\n) ],
+	[ 'includes point down', 'src/store/planted.h', qq(#include "engine/common/count.h"\n) ],
+	[ 'includes point down', 'src/engine/common/planted.h', qq(#include "engine/claims/claims.h"\n) ],
+	[ 'includes point down', 'src/engine/claims/planted.h', qq(#include "engine/cache/cache.h"\n) ],
+	[ 'includes point down', 'src/engine/limits/planted.h', qq(#include "engine/claims/claims.h"\n) ],
+	[ 'includes point down', 'src/engine/limits/planted.h', qq(#include "engine/cache/cache.h"\n) ],
+	[ 'includes point down', 'src/engine/cache/planted.h', qq(#include "engine/limits/limits.h"\n) ],
+	[ 'includes point down', 'src/engine/limits/planted.h', qq(#include "engine/care/expiry.h"\n) ],
+	[ 'includes point down', 'src/engine/care/planted.h', qq(#include "api/args.h"\n) ],
+	[ 'includes point down', 'src/engine/common/planted.h', qq(#include "count.h"\n) ],
+	[ 'no files include each other in a circle', 'src/pg/clock.h', qq(#include "pg/clock.h"\n#include "pg/attempt.h"\n),
+		'src/pg/attempt.h', qq(#include "pg/clock.h"\n) ],
+	[ 'no files include each other in a circle', 'src/engine/cache/entry.h', qq(#include "engine/cache/clear.h"\n),
+		'src/engine/cache/clear.h', qq(#include "engine/cache/cache.h"\n), 'src/engine/cache/cache.h', qq(#include "engine/cache/entry.h"\n) ],
+	[ 'ratemath is plain arithmetic, and for limits alone', 'src/ratemath/log.c', qq(#include "utils/builtins.h"\n) ],
+	[ 'ratemath is plain arithmetic, and for limits alone', 'src/ratemath/planted.h', qq(#include "pg/clock.h"\n) ],
+	[ 'ratemath is plain arithmetic, and for limits alone', 'src/engine/care/planted.h', qq(#include "ratemath/log.h"\n) ],
+	[ 'no folder has more than 16 sources', map { ("src/pg/planted$_.c", qq(#include "postgres.h"\n)) } 1 .. 16 ],
 	[ 'includes point down', 'src/attic/planted.c', qq(#include "postgres.h"\n) ],
 	[ 'only the top takes PG_FUNCTION_ARGS', $engine, "extern Datum planted(PG_FUNCTION_ARGS);\n" ],
 	[ 'only pg/compat.h looks at PG_VERSION_NUM', $api, "#if PG_VERSION_NUM >= 160000\n#endif\n" ],
@@ -58,13 +72,17 @@ my %failed_before = map { $_ => 1 } failed_checks();
 
 foreach my $fault (@faults)
 {
-	my ($check, $file, $text) = @$fault;
-	my $before = -e $file ? read_file($file) : undef;
+	my ($check, %planted) = @$fault;
+	my ($file) = sort keys %planted;
+	my %before = map { $_ => -e $_ ? read_file($_) : undef } keys %planted;
 
-	mkdir($file =~ s!/[^/]+$!!r) if $file =~ m!/!;
-	write_file($file, ($before // '') . $text);
-	expect($check, $file . ': ' . substr($text, 0, 40) =~ s/\s+/ /gr);
-	defined $before ? write_file($file, $before) : unlink($file);
+	foreach my $name (keys %planted)
+	{
+		mkdir($name =~ s!/[^/]+$!!r) if $name =~ m!/!;
+		write_file($name, ($before{$name} // '') . $planted{$name});
+	}
+	expect($check, $file . ': ' . substr($planted{$file}, 0, 40) =~ s/\s+/ /gr);
+	defined $before{$_} ? write_file($_, $before{$_}) : unlink($_) foreach keys %planted;
 }
 foreach my $export (@exports)
 {

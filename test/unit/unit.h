@@ -8,7 +8,7 @@
 
 #include "postgres.h"
 
-#include "engine/ratemath.h"
+#include "ratemath/ratemath.h"
 
 #define SECOND		INT64CONST(1000000)
 #define MINUTE		(60 * SECOND)

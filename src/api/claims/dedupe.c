@@ -1,0 +1,147 @@
+/*
+ * dedupe.c
+ *		The SQL functions that coalesce work in flight.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "api/args.h"
+#include "api/result.h"
+#include "engine/claims/jobs.h"
+#include "pg/guc.h"
+
+/* the columns of idemstore.dedupe_registration */
+enum
+{
+	REGISTRATION_JOB_ID,
+	REGISTRATION_IS_OWNER,
+	REGISTRATION_COLUMNS
+};
+
+/* the columns of idemstore.dedupe_result */
+enum
+{
+	RESULT_OUTCOME,
+	RESULT_VALUE,
+	RESULT_ERROR,
+	RESULT_COLUMNS
+};
+
+PG_FUNCTION_INFO_V1(idemstore_dedupe_register_or_join);
+PG_FUNCTION_INFO_V1(idemstore_dedupe_register);
+PG_FUNCTION_INFO_V1(idemstore_dedupe_complete);
+PG_FUNCTION_INFO_V1(idemstore_dedupe_fail);
+PG_FUNCTION_INFO_V1(idemstore_dedupe_wait_for);
+PG_FUNCTION_INFO_V1(idemstore_dedupe_is_in_progress);
+PG_FUNCTION_INFO_V1(idemstore_dedupe_clear);
+
+static bool register_or_join(PG_FUNCTION_ARGS, pg_uuid_t *job_id);
+static bool finish(PG_FUNCTION_ARGS, IdemJobEnd *end);
+
+Datum
+idemstore_dedupe_register_or_join(PG_FUNCTION_ARGS)
+{
+	static const Oid types[REGISTRATION_COLUMNS] = {UUIDOID, BOOLOID};
+	Datum		values[REGISTRATION_COLUMNS];
+	bool		isnull[REGISTRATION_COLUMNS] = {false};
+	pg_uuid_t	job_id;
+
+	idem_args_require_writable("dedupe_register_or_join()");
+	values[REGISTRATION_IS_OWNER] = BoolGetDatum(register_or_join(fcinfo, &job_id));
+	values[REGISTRATION_JOB_ID] = UUIDPGetDatum(&job_id);
+	return idem_result_composite(idem_result_type(fcinfo->flinfo),
+								 REGISTRATION_COLUMNS, types, values, isnull);
+}
+
+Datum
+idemstore_dedupe_register(PG_FUNCTION_ARGS)
+{
+	pg_uuid_t  *job_id = palloc(sizeof(pg_uuid_t));
+
+	idem_args_require_writable("dedupe_register()");
+	(void) register_or_join(fcinfo, job_id);
+	PG_RETURN_UUID_P(job_id);
+}
+
+static bool
+register_or_join(PG_FUNCTION_ARGS, pg_uuid_t *job_id)
+{
+	text	   *hash = idem_args_long_name(fcinfo, 0, "hash");
+	const Interval *given = idem_args_optional_period(fcinfo, 1, "timeout");
+	Interval	timeout = idem_args_or_seconds(given, idem_guc_default_job_timeout);
+
+	return idem_claims_jobs_register(hash, &timeout, job_id);
+}
+
+Datum
+idemstore_dedupe_complete(PG_FUNCTION_ARGS)
+{
+	IdemJobEnd	end = {0};
+
+	idem_args_require_writable("dedupe_complete()");
+	end.value = idem_args_optional_body(fcinfo, 1, "value");
+	PG_RETURN_BOOL(finish(fcinfo, &end));
+}
+
+Datum
+idemstore_dedupe_fail(PG_FUNCTION_ARGS)
+{
+	IdemJobEnd	end = {.is_failure = true};
+
+	idem_args_require_writable("dedupe_fail()");
+	end.error = idem_args_optional_body(fcinfo, 1, "error");
+	PG_RETURN_BOOL(finish(fcinfo, &end));
+}
+
+static bool
+finish(PG_FUNCTION_ARGS, IdemJobEnd *end)
+{
+	if (!PG_ARGISNULL(2))
+		end->job_id = PG_GETARG_UUID_P(2);
+	return idem_claims_jobs_finish(idem_args_long_name(fcinfo, 0, "hash"), end);
+}
+
+Datum
+idemstore_dedupe_wait_for(PG_FUNCTION_ARGS)
+{
+	static const Oid types[RESULT_COLUMNS] = {TEXTOID, JSONOID, JSONOID};
+	static const char *const outcomes[] = {
+		[IDEM_JOB_COMPLETED] = "completed",
+		[IDEM_JOB_FAILED] = "failed",
+		[IDEM_JOB_TIMEOUT] = "timeout",
+		[IDEM_JOB_ABSENT] = "absent",
+	};
+	text	   *hash = idem_args_long_name(fcinfo, 0, "hash");
+	int64		timeout_us = idem_args_timeout_us(fcinfo, 1, "timeout",
+												  idem_guc_default_wait * INT64CONST(1000));
+	Datum		values[RESULT_COLUMNS];
+	bool		isnull[RESULT_COLUMNS] = {false};
+	struct varlena *value;
+	struct varlena *error;
+	IdemJobOutcome outcome = idem_claims_jobs_wait(hash, timeout_us, &value, &error);
+
+	values[RESULT_OUTCOME] = CStringGetTextDatum(outcomes[outcome]);
+	idem_result_put(values, isnull, RESULT_VALUE, value);
+	idem_result_put(values, isnull, RESULT_ERROR, error);
+	return idem_result_composite(idem_result_type(fcinfo->flinfo),
+								 RESULT_COLUMNS, types, values, isnull);
+}
+
+Datum
+idemstore_dedupe_is_in_progress(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(idem_claims_jobs_is_in_progress(idem_args_long_name(fcinfo, 0, "hash")));
+}
+
+Datum
+idemstore_dedupe_clear(PG_FUNCTION_ARGS)
+{
+	idem_args_require_writable("dedupe_clear()");
+	PG_RETURN_INT64(idem_claims_jobs_clear(idem_args_name(fcinfo, 0, "prefix",
+														  IDEM_MAX_KEY_SIZE)));
+}

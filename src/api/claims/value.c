@@ -1,0 +1,122 @@
+/*
+ * value.c
+ *		The SQL functions for callers who keep plain values under a key, and
+ *		the fingerprint of a request.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/jsonb.h"
+
+#include "api/args.h"
+#include "engine/claims/fingerprint.h"
+#include "engine/claims/finish.h"
+#include "engine/claims/value.h"
+#include "engine/common/count.h"
+#include "pg/guc.h"
+#include "store/idempotency.h"
+
+PG_FUNCTION_INFO_V1(idemstore_set_nx);
+PG_FUNCTION_INFO_V1(idemstore_set_value);
+PG_FUNCTION_INFO_V1(idemstore_initiate);
+PG_FUNCTION_INFO_V1(idemstore_success);
+PG_FUNCTION_INFO_V1(idemstore_fingerprint);
+
+static IdemStart start_from(PG_FUNCTION_ARGS, int ttl_arg, int scope_arg);
+static void put_value(IdemStart *request, PG_FUNCTION_ARGS, int arg);
+static bool start_if_absent(const IdemStart *request);
+
+Datum
+idemstore_set_nx(PG_FUNCTION_ARGS)
+{
+	IdemStart	request;
+
+	idem_args_require_writable("set_nx()");
+	request = start_from(fcinfo, 2, 3);
+	put_value(&request, fcinfo, 1);
+	PG_RETURN_BOOL(start_if_absent(&request));
+}
+
+Datum
+idemstore_set_value(PG_FUNCTION_ARGS)
+{
+	IdemStart	request;
+
+	idem_args_require_writable("set_value()");
+	request = start_from(fcinfo, 2, 3);
+	put_value(&request, fcinfo, 1);
+	idem_claims_value_set(&request);
+	PG_RETURN_VOID();
+}
+
+Datum
+idemstore_initiate(PG_FUNCTION_ARGS)
+{
+	IdemStart	request;
+
+	idem_args_require_writable("initiate()");
+	request = start_from(fcinfo, 2, 3);
+	request.context = idem_args_optional_body(fcinfo, 1, "context");
+	PG_RETURN_BOOL(start_if_absent(&request));
+}
+
+/* a request that takes no live record over, and whose lease is its ttl */
+static IdemStart
+start_from(PG_FUNCTION_ARGS, int ttl_arg, int scope_arg)
+{
+	IdemStart	request = {0};
+
+	request.family = &idem_store_idempotency;
+	request.key = idem_args_key(fcinfo, 0);
+	request.scope = idem_args_scope(fcinfo, scope_arg);
+	request.ttl = idem_args_or_seconds(idem_args_optional_duration(fcinfo, ttl_arg, "ttl"),
+									   idem_guc_default_ttl);
+	request.lease = request.ttl;
+	request.only_if_absent = true;
+	return request;
+}
+
+static void
+put_value(IdemStart *request, PG_FUNCTION_ARGS, int arg)
+{
+	request->is_complete = true;
+	request->value = idem_args_body(fcinfo, arg, "value");
+}
+
+static bool
+start_if_absent(const IdemStart *request)
+{
+	IdemVerdict verdict;
+	bool		was_absent;
+
+	idem_claims_start(request, &verdict);
+	was_absent = verdict.outcome == IDEM_STARTED;
+	idem_count_one(was_absent ? IDEM_COUNT_STARTED : IDEM_COUNT_EXISTS);
+	return was_absent;
+}
+
+Datum
+idemstore_success(PG_FUNCTION_ARGS)
+{
+	IdemTarget	target;
+	IdemResult	result = {0};
+
+	idem_args_require_writable("success()");
+	target = idem_args_target(fcinfo, 2, 3);
+	result.response.body = idem_args_optional_body(fcinfo, 1, "result");
+	idem_claims_finish_complete(&target, &result);
+	PG_RETURN_VOID();
+}
+
+Datum
+idemstore_fingerprint(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *payload = PG_GETARG_JSONB_P(0);
+	ArrayType  *exclude = PG_GETARG_ARRAYTYPE_P(1);
+
+	if (array_contains_nulls(exclude))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("exclude must not contain nulls")));
+	PG_RETURN_TEXT_P(idem_claims_fingerprint_compute(payload, exclude));
+}

@@ -1,0 +1,26 @@
+/*
+ * expiry.h
+ *		Removing what has expired.
+ */
+#ifndef IDEM_CARE_EXPIRY_H
+#define IDEM_CARE_EXPIRY_H
+
+/* called once for every relation that expires, with the rows removed from it */
+typedef void (*IdemExpiryReport) (const char *relation, int64 removed, void *arg);
+
+/*
+ * Remove at most max_rows expired rows of every relation, skipping those that
+ * another transaction has locked.  Runs SQL with the rights of the caller.
+ */
+extern void idem_care_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg);
+
+/* Did the last run of this session leave anything that it had no room for? */
+extern bool idem_care_expiry_has_more(void);
+
+/*
+ * Hold off all others of this database that call it, to the end of the
+ * transaction.  False, at once, when one of them does so.
+ */
+extern bool idem_care_expiry_try_lock(void);
+
+#endif							/* IDEM_CARE_EXPIRY_H */

@@ -1,0 +1,41 @@
+/*
+ * stats.c
+ *		What all have counted, to be looked at.
+ */
+#include "postgres.h"
+
+#include "engine/care/stats.h"
+#include "pg/clock.h"
+#include "store/stats.h"
+
+void
+idem_care_stats_reset(void)
+{
+	IdemSlots	slots;
+	int			i;
+
+	idem_count_forget();
+	idem_store_stats_open(&slots, true);
+	for (i = 0; i < IDEM_COUNTERS; i++)
+		idem_store_stats_put(&slots, idem_count_name(i), 0);
+	for (i = 0; i < IDEM_STATS_FAMILIES; i++)
+		idem_store_stats_put(&slots, idem_count_expiry_name(i), 0);
+	idem_store_stats_put(&slots, IDEM_COUNT_RESET_AT, idem_clock_now());
+	idem_slots_close(&slots);
+}
+
+void
+idem_care_stats_read(IdemStats *stats)
+{
+	IdemSlots	slots;
+	int			i;
+
+	idem_count_flush();
+	idem_store_stats_open(&slots, false);
+	for (i = 0; i < IDEM_COUNTERS; i++)
+		stats->counts[i] = idem_store_stats_get(&slots, idem_count_name(i));
+	for (i = 0; i < IDEM_STATS_FAMILIES; i++)
+		stats->last_expiry[i] = idem_store_stats_get(&slots, idem_count_expiry_name(i));
+	stats->reset_at = idem_store_stats_get(&slots, IDEM_COUNT_RESET_AT);
+	idem_slots_close(&slots);
+}

@@ -1,0 +1,132 @@
+/*
+ * change.c
+ *		The frame of every operation on a claim.
+ *
+ * A final record is immutable: repeating what made it final is a success that
+ * writes nothing, anything else is an error.  The only way around is
+ * set_value, which is not a change of this kind.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "engine/claims/change.h"
+#include "engine/common/count.h"
+#include "engine/common/wait.h"
+#include "pg/clock.h"
+#include "pg/errors.h"
+
+static IdemAction look_and_decide(IdemTable *table, const IdemTarget *target,
+								  IdemRecord *record, IdemChange change,
+								  void *arg);
+static void require_fence(const IdemTarget *target, const IdemRecord *record);
+static bool act(IdemTable *table, const IdemRecord *record, IdemAction action);
+
+IdemAction
+idem_claims_change_record(const IdemTarget *target, IdemChange change, void *arg)
+{
+	IdemTable	table;
+	IdemRecord	record;
+	IdemAction	action;
+
+	idem_store_records_open(&table, target->family, RowExclusiveLock);
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		action = look_and_decide(&table, target, &record, change, arg);
+	} while (!act(&table, &record, action));
+
+	if (action == IDEM_UPDATE_AND_WAKE || action == IDEM_DELETE_AND_WAKE)
+		idem_wait_wake(target->family, target->key, target->scope);
+	idem_store_table_close(&table);
+	return action;
+}
+
+static IdemAction
+look_and_decide(IdemTable *table, const IdemTarget *target, IdemRecord *record,
+				IdemChange change, void *arg)
+{
+	IdemKey		key = idem_store_records_key(target->key, target->scope);
+	TimestampTz now;
+
+	if (!idem_store_versions_find(table, &key))
+		return change(target, NULL, idem_clock_now(), arg);
+	idem_store_records_read(table, table->base.slot, record);
+	now = idem_clock_now();
+	if (!idem_store_records_is_live(record, now))
+		return change(target, NULL, now, arg);
+	require_fence(target, record);
+	return change(target, record, now, arg);
+}
+
+/* false when the row moved on */
+static bool
+act(IdemTable *table, const IdemRecord *record, IdemAction action)
+{
+	switch (action)
+	{
+		case IDEM_NOTHING:
+			return true;
+		case IDEM_HOLD:
+			return idem_store_tuple_hold(table);
+		case IDEM_UPDATE:
+		case IDEM_UPDATE_AND_WAKE:
+			return idem_store_records_update(table, record);
+		case IDEM_DELETE_AND_WAKE:
+			return idem_store_tuple_delete(table);
+	}
+	return true;				/* keep the compiler quiet */
+}
+
+void
+idem_claims_change_require_record(const IdemTarget *target, const IdemRecord *record)
+{
+	if (record == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_NO_RECORD),
+				 errmsg("no live record for key \"%.*s\"",
+						(int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key)),
+				 errdetail("It was never started, was released, or has expired."),
+				 errhint("Call start_processing() first, with the same scope and a ttl that outlasts the work.")));
+}
+
+static void
+require_fence(const IdemTarget *target, const IdemRecord *record)
+{
+	if (!target->has_fence || target->fence == record->fence)
+		return;
+	idem_count_error(IDEM_COUNT_LOST);
+	ereport(ERROR,
+			(errcode(ERRCODE_IDEM_LOST_CLAIM),
+			 errmsg("the claim on key \"%.*s\" is lost",
+					(int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key)),
+			 errdetail("The call came with fence %lld, the record has %lld.",
+					   (long long) target->fence, (long long) record->fence),
+			 errhint("Another caller owns the key now: roll back, and do not repeat the work.")));
+}
+
+void
+idem_claims_change_require_lease(const IdemTarget *target, const IdemRecord *record)
+{
+	if (record->lease_expires_at == IDEM_NO_INSTANT)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_LOST_CLAIM),
+				 errmsg("the claim on key \"%.*s\" has been given up",
+						(int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key)),
+				 errdetail("Attempt %d ended with a retryable failure.", record->attempt),
+				 errhint("Call start_processing() to begin the next attempt.")));
+}
+
+void
+idem_claims_change_require_not_final(const IdemTarget *target, const IdemRecord *record)
+{
+	if (record->status != IDEM_PROCESSING)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_ALREADY_FINAL),
+				 errmsg("the record for key \"%.*s\" is final",
+						(int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key)),
+				 record->status == IDEM_COMPLETE ?
+				 errdetail("It is complete, and this call would change it.") :
+				 errdetail("It has failed for good, and this call would change it."),
+				 errhint("Use a new key for new work.")));
+}

@@ -1,0 +1,119 @@
+/*
+ * value.c
+ *		Records as plain values, and forgetting records.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/timestamp.h"
+
+#include "engine/claims/change.h"
+#include "engine/claims/value.h"
+#include "engine/common/spi.h"
+#include "engine/common/wait.h"
+#include "pg/clock.h"
+#include "store/idempotency.h"
+
+static bool try_set(const IdemStart *request, TransactionId *blocker);
+static bool replace_base(IdemTable *table, const IdemStart *request,
+						 TransactionId *blocker);
+static bool insert_value(IdemTable *table, const IdemStart *request);
+static IdemAction decide_forget(const IdemTarget *target, IdemRecord *record,
+								TimestampTz now, void *arg);
+
+void
+idem_claims_value_set(const IdemStart *request)
+{
+	TransactionId blocker;
+
+	while (!try_set(request, &blocker))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (TransactionIdIsValid(blocker))
+			XactLockTableWait(blocker, NULL, NULL, XLTW_None);
+	}
+	idem_wait_wake(request->family, request->key, request->scope);
+}
+
+/* false when the row moved on, or the blocker is in the way */
+static bool
+try_set(const IdemStart *request, TransactionId *blocker)
+{
+	IdemKey		key = idem_store_records_key(request->key, request->scope);
+	IdemTable	table;
+	bool		is_done = false;
+
+	*blocker = InvalidTransactionId;
+	idem_store_records_open(&table, request->family, RowExclusiveLock);
+	idem_store_versions_probe(&table, &key);
+	if (idem_store_versions_has_base(&table))
+		is_done = replace_base(&table, request, blocker);
+	else if (idem_store_versions_has_pending(&table))
+		*blocker = table.pending.open_xid;
+	else
+		is_done = insert_value(&table, request);
+	idem_store_table_close(&table);
+	return is_done;
+}
+
+/* The exclusive lock is what assert_owner's lock holds off. */
+static bool
+replace_base(IdemTable *table, const IdemStart *request, TransactionId *blocker)
+{
+	IdemRecord	record;
+
+	if (idem_store_tuple_lock(table, blocker) != IDEM_LOCKED)
+		return false;
+	idem_store_records_read(table, table->base.slot, &record);
+	idem_claims_begin_record(&record, request, idem_clock_now());
+	return idem_store_records_update(table, &record);
+}
+
+static bool
+insert_value(IdemTable *table, const IdemStart *request)
+{
+	IdemRecord	record = {0};
+
+	idem_claims_begin_record(&record, request, idem_clock_now());
+	return idem_store_records_insert(table, &record);
+}
+
+bool
+idem_claims_value_forget(text *key, text *scope)
+{
+	IdemTarget	target = {.family = &idem_store_idempotency, .key = key, .scope = scope};
+
+	return idem_claims_change_record(&target, decide_forget, NULL) != IDEM_NOTHING;
+}
+
+static IdemAction
+decide_forget(const IdemTarget *target, IdemRecord *record, TimestampTz now,
+			  void *arg)
+{
+	return record == NULL ? IDEM_NOTHING : IDEM_DELETE_AND_WAKE;
+}
+
+/*
+ * Set-oriented, so SQL.  Waiters of these records are not woken by the commit,
+ * they look within a second.
+ */
+int64
+idem_claims_value_forget_scope(text *scope)
+{
+	Oid			types[] = {TEXTOID, TIMESTAMPTZOID};
+	Datum		values[] = {PointerGetDatum(scope),
+	TimestampTzGetDatum(idem_clock_now())};
+	int64		result;
+	bool		isnull;
+
+	SPI_connect();
+	idem_spi_execute(idem_store_idempotency_forget_scope_sql, lengthof(types), types,
+					 values, NULL, SPI_OK_SELECT);
+	result = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+										 SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return result;
+}

@@ -1,0 +1,70 @@
+/*
+ * cooldown.c
+ *		Origins that are to be left alone until an instant.
+ */
+#include "postgres.h"
+
+#include "engine/limits/cooldown.h"
+#include "pg/clock.h"
+#include "store/ratelimits.h"
+
+static bool read_until(const IdemSlots *slots, const IdemSlot *slot, TimestampTz *until);
+
+void
+idem_limits_cooldown_set(const text *origin, TimestampTz until)
+{
+	IdemSlots	slots;
+	IdemSlot	slot;
+
+	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_cooldowns, true);
+	idem_slots_lock(&slots, origin, &slot);
+	if (idem_clock_now() < until)
+		idem_slots_write(&slots, &slot, until, NULL, 0);
+	else
+		idem_slots_remove(&slots, &slot);
+	idem_slots_unlock(&slot);
+	idem_slots_close(&slots);
+}
+
+bool
+idem_limits_cooldown_get(const text *origin, TimestampTz *until)
+{
+	IdemSlots	slots;
+	IdemSlot	slot;
+	bool		is_live;
+
+	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_cooldowns, false);
+	idem_slots_lock(&slots, origin, &slot);
+	is_live = read_until(&slots, &slot, until);
+	idem_slots_unlock(&slot);
+	idem_slots_close(&slots);
+	return is_live;
+}
+
+static bool
+read_until(const IdemSlots *slots, const IdemSlot *slot, TimestampTz *until)
+{
+	IdemSlotRow row;
+
+	if (!idem_slots_get(slots, slot, &row))
+		return false;
+	*until = *row.expires_at;
+	return idem_clock_now() < *until;
+}
+
+bool
+idem_limits_cooldown_clear(const text *origin)
+{
+	IdemSlots	slots;
+	IdemSlot	slot;
+	TimestampTz until;
+	bool		is_live;
+
+	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_cooldowns, true);
+	idem_slots_lock(&slots, origin, &slot);
+	is_live = read_until(&slots, &slot, &until);
+	idem_slots_remove(&slots, &slot);
+	idem_slots_unlock(&slot);
+	idem_slots_close(&slots);
+	return is_live;
+}

@@ -1,0 +1,52 @@
+/*
+ * work.h
+ *		The limits that hold for one call, and what they say.
+ *
+ * In this order: prepare, lock the row, look up, decide, record, encode.
+ */
+#ifndef IDEM_LIMITS_WORK_H
+#define IDEM_LIMITS_WORK_H
+
+#include "engine/limits/limits.h"
+#include "engine/limits/state.h"
+#include "slots/slots.h"
+
+typedef struct IdemRateWork
+{
+	const IdemRateCall *call;
+	TimestampTz now;
+	TimestampTz cooldown;		/* until when, or in the past */
+	int			nlogs;
+	IdemRateLog logs[IDEM_MAX_POLICIES];
+	IdemRateVerdict verdicts[IDEM_MAX_POLICIES];
+	bool		is_allowed;		/* by all of them */
+	bool		must_keep;		/* is there a change even if it is denied? */
+	bool		must_keep_always;	/* or even if he only asks? */
+} IdemRateWork;
+
+/* What a row is to hold. */
+typedef struct IdemRateRow
+{
+	char	   *bytes;
+	Size		size;
+	TimestampTz expires_at;
+} IdemRateRow;
+
+/* Find the limits, and whatever else must be known before the row is locked. */
+extern void idem_limits_work_prepare(const IdemRateCall *call, IdemRateWork *work);
+
+/* Read the clock, and what the row knows. */
+extern void idem_limits_work_look_up(const IdemSlots *slots, const IdemSlot *slot,
+									 IdemRateWork *work);
+
+extern void idem_limits_work_decide(IdemRateWork *work, int64 cost);
+
+/* Count the request of the call. */
+extern void idem_limits_work_record(IdemRateWork *work);
+
+/* Make the row anew, in a buffer of IDEM_SLOTS_MAX_STATE_SIZE bytes. */
+extern void idem_limits_work_encode(const IdemSlots *slots, const IdemSlot *slot,
+									const IdemRateWork *work, char *bytes,
+									IdemRateRow *row);
+
+#endif							/* IDEM_LIMITS_WORK_H */
