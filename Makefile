@@ -34,8 +34,8 @@ SQL_FRAGMENTS = $(addprefix src/sql/,schema.sql idempotency.sql dedupe.sql cache
 CREATE_SCRIPT = $(EXTENSION)--$(EXTVERSION).sql
 # The script from the last version to this one: what becomes of its objects,
 # then the fragments that it did not have, and privileges.sql.
-LAST_VERSION = 0.1.0
-NEW_FRAGMENTS = $(addprefix src/sql/,schedule.sql stats.sql privileges.sql)
+LAST_VERSION = 0.2.0
+NEW_FRAGMENTS = src/sql/privileges.sql
 UPDATE_FRAGMENTS = src/sql/upgrade/$(LAST_VERSION)--$(EXTVERSION).sql $(NEW_FRAGMENTS)
 UPDATE_SCRIPT = $(EXTENSION)--$(LAST_VERSION)--$(EXTVERSION).sql
 # The scripts of earlier versions, which never change.

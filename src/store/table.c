@@ -254,7 +254,7 @@ check_table(Relation rel, const IdemTableInfo *info)
 				 errmsg("cannot use table \"%s.%s\" as it is now",
 						IDEM_SCHEMA, info->name),
 				 errdetail("The table %s.", obstacle),
-				 errhint("Undo the change; indexes and storage parameters are free to change.")));
+				 errhint("If the library is newer than the extension, run ALTER EXTENSION idemstore UPDATE. Otherwise undo the change; indexes and storage parameters are free to change.")));
 }
 
 /* what the executor would have honoured and direct access does not */

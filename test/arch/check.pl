@@ -37,6 +37,7 @@ my @checks = (
 	'every error has an errcode' => \&errors_have_codes,
 	'exported symbols carry our prefix' => \&exported_symbols,
 	'the install script creates plainly and qualified' => \&install_script,
+	'what SQL loads is ASCII' => \&ascii_scripts,
 	'the code is formatted' => \&formatting,
 	'no trailing white space, every file ends with one newline' => \&white_space,
 	'functions have at most 60 lines, files 450' => \&lengths,
@@ -214,6 +215,13 @@ sub install_script
 		}
 	}
 	return @complaints;
+}
+
+# Any other character keeps the extension out of databases whose encoding has
+# it not.
+sub ascii_scripts
+{
+	return matches(qr/[^\x00-\x7F]/, { map { $_ => read_file($_) } @fragments, glob('src/sql/released/*.sql') });
 }
 
 sub formatting

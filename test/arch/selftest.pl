@@ -45,6 +45,7 @@ my @faults = (
 	[ 'the install script creates plainly and qualified', $script, "CREATE SCHEMA IF NOT EXISTS idemstore;\n" ],
 	[ 'the install script creates plainly and qualified', $script, "CREATE UNLOGGED TABLE planted (a int);\n" ],
 	[ 'the install script creates plainly and qualified', $script, "CREATE INDEX ON planted (a);\n" ],
+	[ 'what SQL loads is ASCII', $script, "-- planted \xE2\x80\xA6\n" ],
 	[ 'the code is formatted', $engine, "int planted;\n" ],
 	[ 'no trailing white space, every file ends with one newline', 'planted.md', "planted \n" ],
 	[ 'no trailing white space, every file ends with one newline', 'planted.md', 'planted' ],

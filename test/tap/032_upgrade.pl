@@ -18,6 +18,7 @@ use Test::More;
 my $node = new_node('main', 'max_prepared_transactions = 5');
 my @released = map { /--([0-9.]+)\.sql$/ } sort glob('src/sql/released/*.sql');
 my ($version) = slurp_file('idemstore.control') =~ /^default_version *= *'(.*)'/m;
+my $extversion = "SELECT extversion FROM pg_extension WHERE extname = 'idemstore'";
 my $clock = "SET idemstore.test_clock = '2026-01-01 00:00:00+00'";
 
 $node->safe_psql('postgres', "CREATE ROLE shop; CREATE ROLE janitor; CREATE ROLE auditor;
@@ -90,13 +91,13 @@ foreach my $from (@released)
 
 	$node->safe_psql('postgres', "CREATE DATABASE \"$database\"");
 	$node->safe_psql($database, "CREATE EXTENSION idemstore VERSION '$from'; $grants $use");
-	isnt(scalar(differences($anew, catalog($node, $database))), 0, "$from is another version");
+	is($node->safe_psql($database, $extversion), $from, "$from is installed");
 
 	# A session that has worked with the old version goes on with the new one.
 	my $session = IdemTest::Session->new($node, $database);
 	$session->ask("$clock; SET ROLE shop; SELECT idemstore.cache_get('page'), idemstore.can_proceed('api/1')");
 	$node->safe_psql($database, 'ALTER EXTENSION idemstore UPDATE');
-	is($node->safe_psql($database, "SELECT extversion FROM pg_extension WHERE extname = 'idemstore'"), $version, "$from is updated");
+	is($node->safe_psql($database, $extversion), $version, "$from is updated");
 	is($session->ask("SELECT outcome, response_status, convert_from(response_body, 'UTF8') FROM idemstore.start_processing('paid', 'print')"),
 		'replay|201|body', 'a record is replayed');
 	is( $session->ask("SELECT outcome, attempt FROM idemstore.start_processing('open', owner => 'worker')") . ' '

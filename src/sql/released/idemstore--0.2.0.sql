@@ -116,6 +116,12 @@ CREATE TYPE idemstore.idempotency_match AS (
 COMMENT ON TYPE idemstore.idempotency_match IS
 	'What lookup() found: the record of the key, and a record with the fingerprint.';
 
+CREATE FUNCTION idemstore.start_processing_support(internal) RETURNS internal
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_start_processing_support';
+COMMENT ON FUNCTION idemstore.start_processing_support(internal) IS
+	'Planner support of start_processing(); not to be called.';
+
 CREATE FUNCTION idemstore.start_processing(
 	key text,
 	fingerprint text DEFAULT NULL,
@@ -129,9 +135,10 @@ CREATE FUNCTION idemstore.start_processing(
 	context json DEFAULT NULL
 ) RETURNS idemstore.idempotency_verdict
 LANGUAGE c VOLATILE PARALLEL UNSAFE
+SUPPORT idemstore.start_processing_support
 AS 'MODULE_PATHNAME', 'idemstore_start_processing';
 COMMENT ON FUNCTION idemstore.start_processing(text, text, interval, text, interval, interval, text, boolean, boolean, json) IS
-	'Claim a key, or say why not; call it in FROM, since (start_processing(…)).* would call it once a column. Exactly one of any number of callers gets outcome started, in one atomic call. ttl: how long the record lives (NULL: idemstore.default_ttl; <= 0: expired at once). lease: how long the claim is held, at most the ttl (NULL: idemstore.default_lease). wait: how long to wait for a claim in progress to end (default not at all). owner: starting again with the same owner is started again. takeover false: a claim whose lease is over is abandoned, not taken over. unique_fingerprint: another live key of the scope with this fingerprint is duplicate. context: kept with the record. Intervals are at most ten years; a bare number is seconds. Errors: 22004 for NULL, 22023 for a bad value, 54000 for a name that is too long, ID413 for a context above idemstore.max_body_size, 25006 in a read-only transaction. Serves startProcessing of idempot''s IdempotencyStore and the Idempotency-Key header.';
+	'Claim a key, or say why not; call it in FROM, since (start_processing(...)).* would call it once a column. Exactly one of any number of callers gets outcome started, in one atomic call. ttl: how long the record lives (NULL: idemstore.default_ttl; <= 0: expired at once). lease: how long the claim is held, at most the ttl (NULL: idemstore.default_lease). wait: how long to wait for a claim in progress to end (default not at all). owner: starting again with the same owner is started again. takeover false: a claim whose lease is over is abandoned, not taken over. unique_fingerprint: another live key of the scope with this fingerprint is duplicate. context: kept with the record. Intervals are at most ten years; a bare number is seconds. Errors: 22004 for NULL, 22023 for a bad value, 54000 for a name that is too long, ID413 for a context above idemstore.max_body_size, 25006 in a read-only transaction. Serves startProcessing of idempot''s IdempotencyStore and the Idempotency-Key header.';
 
 CREATE FUNCTION idemstore.complete(
 	key text,
@@ -959,13 +966,15 @@ COMMENT ON FUNCTION idemstore.clear_cooldown(text) IS
 	'End the cooldown of the origin. True if there was one. Errors: 22004, 22023, 25006, 54000.';
 -- Expiry
 
+-- Where many rows have come and no ANALYZE yet, the planner would sort all of
+-- them for every batch.
 CREATE FUNCTION idemstore.expire(
 	max_rows integer DEFAULT 10000,
 	OUT relation text,
 	OUT removed bigint
 ) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_sort = off
 AS 'MODULE_PATHNAME', 'idemstore_expire';
 COMMENT ON FUNCTION idemstore.expire(integer) IS
 	'Remove at most max_rows expired rows of every table; one row of result a table. Rows that others have locked are skipped. Space only: an expired row is absent for every function anyway. Errors: 22004, 22023, 25006.';
@@ -977,7 +986,270 @@ CREATE PROCEDURE idemstore.expire_all(
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'idemstore_expire_all';
 COMMENT ON PROCEDURE idemstore.expire_all(integer, interval) IS
-	'Call expire(batch_size) and commit, until nothing expired is left or max_duration is over (NULL: no limit). Cannot run inside a transaction block. Errors: 22004, 22023, 25006, 2D000.';
+	'Call expire(batch_size) and commit, until nothing expired is left or max_duration is over, which it looks at after every batch (NULL: no limit). One at a time in a database: a second one ends at once with a NOTICE. Cannot run inside a transaction block. Errors: 22004, 22023, 25006, 2D000.';
+-- Expiry by pg_cron
+
+-- Only who may read all settings may see pg_cron's.
+CREATE FUNCTION idemstore.expiry_job(
+	OUT job_name text,
+	OUT cron_database text
+) RETURNS record
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	job_name := 'idemstore_expiry';
+	cron_database := current_setting('cron.database_name', true);
+	IF cron_database <> current_database() THEN
+		-- It stands beside those of other databases, and is cut off at 63 bytes.
+		job_name := concat_ws('_', job_name,
+			CASE WHEN octet_length(current_database()) > 63 - octet_length('idemstore_expiry_')
+				THEN md5(current_database()) ELSE current_database() END);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION idemstore.expiry_job() IS
+	'The name of this database''s expiry job in pg_cron, and the database where pg_cron keeps its jobs, NULL when this server does not run it. Errors: none.';
+
+CREATE FUNCTION idemstore.schedule_expiry(
+	schedule text DEFAULT '* * * * *'
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	job CONSTANT record := idemstore.expiry_job();
+	minutes CONSTANT integer := substring(schedule FROM '^\s*\*/([1-9][0-9]?)\s');
+	-- the least time between two runs, or less
+	seconds CONSTANT integer := CASE
+		WHEN schedule ~ '^\s*[0-9]{1,2}\s+seconds?\s*$' THEN substring(schedule FROM '[0-9]+')::integer
+		WHEN minutes IS NOT NULL THEN 60 * least(minutes, nullif(60 % minutes, 0))
+		WHEN schedule ~ '^\s*([0-9]+\s|@)' THEN 3600
+		ELSE 60 END;
+	command CONSTANT text := format('CALL idemstore.expire_all(max_duration => %L)', trim_scale(0.9 * seconds) || ' s');
+	call CONSTANT text := format('SELECT cron.schedule(%L, %L, %L);', job.job_name, schedule, command);
+	call_for_role CONSTANT text := format('SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
+		job.job_name, schedule, command, current_database(), current_user);
+BEGIN
+	IF schedule IS NULL THEN
+		RAISE null_value_not_allowed USING
+			MESSAGE = 'schedule must not be null';
+	ELSIF job.cron_database IS NULL THEN
+		RAISE object_not_in_prerequisite_state USING
+			MESSAGE = 'this server does not run pg_cron',
+			DETAIL = 'pg_cron is not in shared_preload_libraries.',
+			HINT = format('Add it, with this database in cron.database_name, restart the server, and run in database %I: CREATE EXTENSION pg_cron; %s Or let anything else that runs SQL do: %s;',
+				current_database(), call, command);
+	ELSIF job.cron_database <> current_database() THEN
+		RAISE object_not_in_prerequisite_state USING
+			MESSAGE = 'pg_cron keeps its jobs in another database',
+			DETAIL = format('cron.database_name is %I.', job.cron_database),
+			HINT = format('As a superuser, run in database %I: %s', job.cron_database, call_for_role);
+	ELSIF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
+		RAISE object_not_in_prerequisite_state USING
+			MESSAGE = 'extension "pg_cron" does not exist in this database',
+			HINT = format('Run in database %I: CREATE EXTENSION pg_cron; %s', current_database(), call);
+	ELSIF NOT has_schema_privilege('cron', 'USAGE') THEN
+		RAISE insufficient_privilege USING
+			MESSAGE = 'permission denied for schema cron',
+			HINT = format('As a superuser, run in database %I: GRANT USAGE ON SCHEMA cron TO %I; or: %s',
+				current_database(), current_user, call_for_role);
+	END IF;
+
+	-- A job that is scheduled again keeps its database, port and whether it is
+	-- active.
+	PERFORM idemstore.unschedule_expiry();
+	RETURN cron.schedule(job.job_name, schedule, command);
+END
+$$;
+COMMENT ON FUNCTION idemstore.schedule_expiry(text) IS
+	'Have pg_cron call expire_all() on a schedule, in the form that cron takes (every minute by default; pg_cron 1.5 also takes ''10 seconds''), for nine tenths of the time between two runs at most. Replaces the caller''s former job. The job runs as the caller, who must be allowed to log in and to call expire_all(). Returns the job''s id. Errors: 22004, 22023 for a bad schedule, 25006; 55000 when pg_cron is not there or keeps its jobs in another database and 42501 without USAGE on schema cron, both with a hint that says what to run where.';
+
+CREATE FUNCTION idemstore.unschedule_expiry() RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	job CONSTANT record := idemstore.expiry_job();
+	call CONSTANT text := format('SELECT cron.unschedule(%L);', job.job_name);
+BEGIN
+	IF job.cron_database <> current_database() THEN
+		RAISE object_not_in_prerequisite_state USING
+			MESSAGE = 'pg_cron keeps its jobs in another database',
+			DETAIL = format('cron.database_name is %I.', job.cron_database),
+			HINT = format('Run in database %I, as role %I: %s', job.cron_database, current_user, call);
+	ELSIF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
+		RETURN false;
+	ELSIF NOT has_schema_privilege('cron', 'USAGE') THEN
+		RAISE insufficient_privilege USING
+			MESSAGE = 'permission denied for schema cron',
+			HINT = format('As a superuser, run in database %I: GRANT USAGE ON SCHEMA cron TO %I; or: DELETE FROM cron.job WHERE jobname = %L AND username = %L;',
+				current_database(), current_user, job.job_name, current_user);
+	ELSIF NOT EXISTS (SELECT FROM cron.job WHERE jobname = job.job_name AND username = current_user) THEN
+		RETURN false;
+	END IF;
+	RETURN cron.unschedule(job.job_name);
+END
+$$;
+COMMENT ON FUNCTION idemstore.unschedule_expiry() IS
+	'Remove the caller''s own job of schedule_expiry(). True if there was one. Errors: 25006; 55000 when pg_cron keeps its jobs in another database and 42501 without USAGE on schema cron, both with a hint that says what to run where.';
+-- Statistics
+
+CREATE UNLOGGED TABLE idemstore.stats_counters (
+	name text COLLATE "C" NOT NULL,
+	expires_at timestamp with time zone NOT NULL,
+	value bytea NOT NULL
+) USING idemstore_slots;
+ALTER TABLE idemstore.stats_counters
+	ALTER COLUMN name SET STORAGE PLAIN,
+	ALTER COLUMN value SET STORAGE PLAIN;
+COMMENT ON TABLE idemstore.stats_counters IS
+	'What the view stats adds up, changed in place like rate_limit_state; empty after a crash.';
+COMMENT ON COLUMN idemstore.stats_counters.name IS 'a family and an outcome';
+COMMENT ON COLUMN idemstore.stats_counters.expires_at IS 'infinity: no row means nothing ever';
+COMMENT ON COLUMN idemstore.stats_counters.value IS 'a number, in a form of the extension''s own';
+
+CREATE FUNCTION idemstore.stats_counts(
+	OUT family text,
+	OUT calls jsonb,
+	OUT last_expiry timestamp with time zone,
+	OUT removed bigint,
+	OUT reset_at timestamp with time zone,
+	OUT as_of timestamp with time zone
+) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 4
+AS 'MODULE_PATHNAME', 'idemstore_stats_counts';
+COMMENT ON FUNCTION idemstore.stats_counts() IS
+	'What is behind the view stats: the counters. Errors: 0A000 on a standby, unless stats_counters is logged.';
+
+-- Stable, though what it calls is volatile: a view leaves out such a column
+-- when nobody asks for it.
+CREATE FUNCTION idemstore.stats_sizes(
+	family text,
+	OUT table_size bigint,
+	OUT index_size bigint
+)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT sum(pg_table_size(c.oid))::bigint, sum(pg_indexes_size(c.oid))::bigint
+	FROM pg_class AS c
+	WHERE c.relnamespace = 'idemstore'::regnamespace
+		AND c.relkind = 'r'
+		AND c.relname = ANY (CASE family
+			WHEN 'idempotency' THEN '{idempotency_records}'::text[]
+			WHEN 'dedupe' THEN '{dedupe_jobs}'
+			WHEN 'cache' THEN '{cache_entries,cache_leases,cache_invalidations}'
+			WHEN 'rate_limit' THEN '{rate_limits,rate_limit_state,cooldowns}'
+		END)
+$$;
+COMMENT ON FUNCTION idemstore.stats_sizes(text) IS
+	'What is behind the view stats: bytes of the tables of a family, and of their indexes. NULL for any other family.';
+
+CREATE VIEW idemstore.stats AS
+SELECT
+	c.family,
+	c.calls,
+	CASE
+		WHEN c.family OPERATOR(pg_catalog.=) 'idempotency' THEN (
+			SELECT pg_catalog.count(*) FROM idemstore.idempotency_records AS r
+			WHERE r.expires_at OPERATOR(pg_catalog.>) c.as_of)
+		WHEN c.family OPERATOR(pg_catalog.=) 'dedupe' THEN (
+			SELECT pg_catalog.count(*) FROM idemstore.dedupe_jobs AS r
+			WHERE r.expires_at OPERATOR(pg_catalog.>) c.as_of)
+		WHEN c.family OPERATOR(pg_catalog.=) 'cache' THEN (
+			SELECT pg_catalog.count(*) FROM idemstore.cache_entries AS r
+			WHERE r.expires_at OPERATOR(pg_catalog.>) c.as_of OR r.expires_at IS NULL)
+		WHEN c.family OPERATOR(pg_catalog.=) 'rate_limit' THEN (
+			SELECT pg_catalog.count(*) FROM idemstore.rate_limit_state AS r
+			WHERE r.expires_at OPERATOR(pg_catalog.>) c.as_of)
+	END AS live,
+	CASE
+		WHEN c.family OPERATOR(pg_catalog.=) 'idempotency' THEN (
+			SELECT pg_catalog.count(*) FROM idemstore.idempotency_records AS r
+			WHERE r.expires_at OPERATOR(pg_catalog.<=) c.as_of)
+		WHEN c.family OPERATOR(pg_catalog.=) 'dedupe' THEN (
+			SELECT pg_catalog.count(*) FROM idemstore.dedupe_jobs AS r
+			WHERE r.expires_at OPERATOR(pg_catalog.<=) c.as_of)
+		WHEN c.family OPERATOR(pg_catalog.=) 'cache' THEN (
+			SELECT pg_catalog.count(*) FROM idemstore.cache_entries AS r
+			WHERE r.expires_bucket OPERATOR(pg_catalog.<=) (pg_catalog.date_part('epoch', c.as_of) OPERATOR(pg_catalog./) 3600)::pg_catalog.int4
+				AND r.expires_at OPERATOR(pg_catalog.<=) c.as_of)
+		WHEN c.family OPERATOR(pg_catalog.=) 'rate_limit' THEN (
+			SELECT pg_catalog.count(*) FROM idemstore.rate_limit_state AS r
+			WHERE r.expires_at OPERATOR(pg_catalog.<=) c.as_of)
+	END AS expired,
+	CASE
+		WHEN c.family OPERATOR(pg_catalog.=) 'idempotency' THEN (
+			SELECT pg_catalog.min(r.created_at) FROM idemstore.idempotency_records AS r
+			WHERE r.lease_expires_at IS NOT NULL AND r.expires_at OPERATOR(pg_catalog.>) c.as_of)
+		WHEN c.family OPERATOR(pg_catalog.=) 'dedupe' THEN (
+			SELECT pg_catalog.min(r.created_at) FROM idemstore.dedupe_jobs AS r
+			WHERE r.lease_expires_at IS NOT NULL AND r.expires_at OPERATOR(pg_catalog.>) c.as_of)
+		WHEN c.family OPERATOR(pg_catalog.=) 'cache' THEN (
+			SELECT pg_catalog.min(r.created_at) FROM idemstore.cache_leases AS r
+			WHERE r.expires_at OPERATOR(pg_catalog.>) c.as_of)
+	END AS oldest_in_progress,
+	c.last_expiry,
+	c.removed,
+	(idemstore.stats_sizes(c.family)).table_size,
+	(idemstore.stats_sizes(c.family)).index_size,
+	c.reset_at
+FROM idemstore.stats_counts() AS c;
+COMMENT ON VIEW idemstore.stats IS
+	'One row per family: what its calls came to since reset_at, and how its tables stand. live, expired and oldest_in_progress read a whole table, and nothing when they are not selected. Every session adds what it has counted about once a second, at its next call, and when it ends. Calls are counted even if their transaction rolls back; those that raise an error and those of parallel workers are not. Counters are empty after a crash.';
+COMMENT ON COLUMN idemstore.stats.family IS 'idempotency, dedupe, cache or rate_limit';
+COMMENT ON COLUMN idemstore.stats.calls IS
+	'calls by outcome; of the cache entries by outcome. idempotency: the outcomes of start_processing(), where started is also of set_nx() and initiate(), and exists those of a key that is there; completed, given_up (fail()), retryable (fail(retryable => true)), released; lost: a stale fence, though that is an error. dedupe: owner, joined; completed, failed, or refused (false) of dedupe_complete() and dedupe_fail(); wait_* of dedupe_wait_for(). cache: hit, miss, the outcomes of cache_fetch(), set, refused (false of a set with a fence), touched, and of live entries deleted and invalidated. rate_limit: allowed or the reason of the denial of acquire(), consume() and acquire_all(), but for a cost of 0; recorded';
+COMMENT ON COLUMN idemstore.stats.live IS 'rows that are live, a rate limit''s one for each resource; reads the whole table';
+COMMENT ON COLUMN idemstore.stats.expired IS 'expired rows that expire() has not removed yet; reads the whole table or an index of it';
+COMMENT ON COLUMN idemstore.stats.oldest_in_progress IS
+	'when the oldest work that is in progress and committed was first claimed, or NULL; reads the whole table. in_flight has them all';
+COMMENT ON COLUMN idemstore.stats.last_expiry IS 'when expire() last came by since reset_at, or NULL';
+COMMENT ON COLUMN idemstore.stats.removed IS 'rows that expire() has removed since reset_at';
+COMMENT ON COLUMN idemstore.stats.table_size IS 'bytes of the tables of the family';
+COMMENT ON COLUMN idemstore.stats.index_size IS 'bytes of their indexes';
+COMMENT ON COLUMN idemstore.stats.reset_at IS 'since when it counts: stats_reset(), or the first call ever or after a crash; NULL before that';
+
+CREATE FUNCTION idemstore.stats_reset() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_stats_reset';
+COMMENT ON FUNCTION idemstore.stats_reset() IS
+	'Set all counters of the view stats to zero. Seen by all at once, not undone by ROLLBACK. What other sessions have counted in the last second is added afterwards. Errors: 25006.';
+
+CREATE FUNCTION idemstore.in_flight_claims(
+	OUT family text,
+	OUT scope text,
+	OUT key text,
+	OUT state text,
+	OUT started_at timestamp with time zone,
+	OUT age interval,
+	OUT lease_expires_at timestamp with time zone,
+	OUT fence bigint,
+	OUT attempt integer,
+	OUT owner_pid integer
+) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_in_flight_claims';
+COMMENT ON FUNCTION idemstore.in_flight_claims() IS
+	'What is behind the view in_flight.';
+
+CREATE VIEW idemstore.in_flight AS
+SELECT f.family, f.scope, f.key, f.state, f.started_at, f.age, f.lease_expires_at, f.fence, f.attempt, f.owner_pid
+FROM idemstore.in_flight_claims() AS f;
+COMMENT ON VIEW idemstore.in_flight IS
+	'Who is at work: claims, jobs and cache leases that are in progress, before their transaction commits as well. Reads three tables whole; waits for no transaction and writes nothing. A row that changes meanwhile may be missing. On a standby it has what is in logged tables.';
+COMMENT ON COLUMN idemstore.in_flight.family IS 'idempotency, dedupe or cache';
+COMMENT ON COLUMN idemstore.in_flight.scope IS 'namespace of the key; NULL but for idempotency';
+COMMENT ON COLUMN idemstore.in_flight.key IS 'the key of the record, the hash of the job or the key of the value';
+COMMENT ON COLUMN idemstore.in_flight.state IS
+	'open: the transaction that claims, changes or ends it has not ended; claimed: committed, and its lease runs; abandoned: its lease is over, and the next caller may take it over';
+COMMENT ON COLUMN idemstore.in_flight.started_at IS 'when the work was first claimed; a takeover does not change it';
+COMMENT ON COLUMN idemstore.in_flight.age IS 'how long ago that is';
+COMMENT ON COLUMN idemstore.in_flight.lease_expires_at IS 'until when the claim is held, the timeout of a job; NULL when it is just being completed';
+COMMENT ON COLUMN idemstore.in_flight.fence IS 'number of the claim; NULL for jobs';
+COMMENT ON COLUMN idemstore.in_flight.attempt IS 'which claim of the record this is, from 1; NULL but for idempotency';
+COMMENT ON COLUMN idemstore.in_flight.owner_pid IS 'of what is open: the process that has the transaction, NULL if that is prepared or on the primary';
 -- Privileges: EXECUTE is the gate, since direct access does not look at those
 -- of the tables.
 
@@ -989,9 +1261,12 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	operator_functions CONSTANT text[] := '{expire,expire_all,forget_scope,set_rate_limit,set_adaptive_rate_limit,drop_rate_limit}';
-	owner_functions CONSTANT text[] := '{grant_usage,slots_handler,rate_limits_changed}';
+	operator_functions CONSTANT text[] := '{expire,expire_all,schedule_expiry,unschedule_expiry,expiry_job,forget_scope,set_rate_limit,set_adaptive_rate_limit,drop_rate_limit,stats_counts,stats_sizes,stats_reset,in_flight_claims}';
+	operator_views CONSTANT text[] := '{stats,in_flight}';
+	owner_functions CONSTANT text[] := '{grant_usage,slots_handler,rate_limits_changed,start_processing_support}';
 	routine regprocedure;
+	view_name text;
+	result regtype;
 BEGIN
 	IF role IS NULL OR level IS NULL THEN
 		RAISE null_value_not_allowed USING
@@ -1000,7 +1275,14 @@ BEGIN
 		RAISE invalid_parameter_value USING
 			MESSAGE = format('unknown level "%s"', level),
 			HINT = 'The levels are "application" and "operator".';
+	ELSIF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = role) THEN
+		RAISE undefined_object USING
+			MESSAGE = format('role with OID %s does not exist', role::oid);
 	END IF;
+
+	-- One at a time, to the end of the transaction: two GRANTs on one object at
+	-- once are an internal error of PostgreSQL.
+	LOCK TABLE idemstore.rate_limits IN SHARE UPDATE EXCLUSIVE MODE;
 
 	EXECUTE format('GRANT USAGE ON SCHEMA idemstore TO %s', role);
 	FOR routine IN
@@ -1013,10 +1295,60 @@ BEGIN
 	LOOP
 		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', routine, role);
 	END LOOP;
+	FOR result IN
+		SELECT t.oid
+		FROM pg_type AS t JOIN pg_class AS c ON c.oid = t.typrelid
+		WHERE t.typnamespace = 'idemstore'::regnamespace AND c.relkind = 'c'
+		ORDER BY 1
+	LOOP
+		EXECUTE format('GRANT USAGE ON TYPE %s TO %s', result, role);
+	END LOOP;
+	IF level = 'operator' THEN
+		FOREACH view_name IN ARRAY operator_views
+		LOOP
+			EXECUTE format('GRANT SELECT ON TABLE idemstore.%I TO %s', view_name, role);
+		END LOOP;
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION idemstore.grant_usage(regrole, text) IS
-	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all, forget_scope, and the functions that set and drop rate limits. Only the extension''s owner may call it. Errors: 22004, 22023 for an unknown level.';
+	'Let a role call the extension. level application: every function a program calls; operator: expire, expire_all and the functions that schedule it, forget_scope, stats_reset, the functions that set and drop rate limits, and the views stats and in_flight. Either may use the types that functions return. Only the extension''s owner may call it. Two at once wait for each other. Errors: 22004, 22023 for an unknown level, 25006, 42704 no such role.';
 
-REVOKE ALL ON ALL ROUTINES IN SCHEMA idemstore FROM PUBLIC;
-REVOKE ALL ON ALL TABLES IN SCHEMA idemstore FROM PUBLIC;
+-- Everything that has not been through here.  What an update finds has: to
+-- revoke from it would take away what was granted since, and make part of the
+-- extension what is left of that, so that pg_dump leaves it out.
+DO $$
+DECLARE
+	object text;
+BEGIN
+	FOR object IN
+		SELECT pg_catalog.concat('ROUTINE ', p.oid::pg_catalog.regprocedure)
+		FROM pg_catalog.pg_proc AS p
+		WHERE p.pronamespace OPERATOR(pg_catalog.=) 'idemstore'::pg_catalog.regnamespace
+			AND NOT EXISTS (
+				SELECT FROM pg_catalog.pg_init_privs AS i
+				WHERE i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+					AND i.objoid OPERATOR(pg_catalog.=) p.oid)
+		UNION ALL
+		SELECT pg_catalog.concat('TABLE ', c.oid::pg_catalog.regclass)
+		FROM pg_catalog.pg_class AS c
+		WHERE c.relnamespace OPERATOR(pg_catalog.=) 'idemstore'::pg_catalog.regnamespace
+			AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,v}')
+			AND NOT EXISTS (
+				SELECT FROM pg_catalog.pg_init_privs AS i
+				WHERE i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+					AND i.objoid OPERATOR(pg_catalog.=) c.oid)
+		UNION ALL
+		SELECT pg_catalog.concat('TYPE ', t.oid::pg_catalog.regtype)
+		FROM pg_catalog.pg_type AS t
+		WHERE t.typnamespace OPERATOR(pg_catalog.=) 'idemstore'::pg_catalog.regnamespace
+			AND t.typtype OPERATOR(pg_catalog.=) 'c'
+			AND NOT EXISTS (
+				SELECT FROM pg_catalog.pg_init_privs AS i
+				WHERE i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
+					AND i.objoid OPERATOR(pg_catalog.=) t.oid)
+	LOOP
+		EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC', object);
+	END LOOP;
+END
+$$;
