@@ -9,7 +9,7 @@
 #	make test-asan		the same with the address sanitizer, on PostgreSQL 17
 #	make test-valgrind	pg_regress in a server under valgrind
 #	make test-cassert	the suites on a server with its own assertions on
-#	make test-versions	every suite on PostgreSQL 15, 17 and 18
+#	make test-versions	every suite on PostgreSQL 15, 17, 18 and 19
 #	make coverage		which lines of src/ the suites run
 #	make check-arch		the rules on the code itself
 #	make format		indent the C code

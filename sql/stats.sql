@@ -114,8 +114,20 @@ SELECT family, table_size = (SELECT sum(pg_table_size(r::regclass)) FROM unnest(
 -- what costs a scan, costs nothing when it is not selected
 EXPLAIN (VERBOSE, COSTS OFF) SELECT family, calls, last_expiry, removed, reset_at FROM idemstore.stats;
 EXPLAIN (VERBOSE, COSTS OFF) SELECT family, table_size FROM idemstore.stats;
+CREATE FUNCTION scans(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query
+	LOOP
+		-- versions name the plans that they are in differently
+		RETURN QUERY SELECT ltrim(line, ' ->') WHERE line ~ 'Scan ';
+	END LOOP;
+END
+$$;
 SET enable_bitmapscan = off;
-EXPLAIN (COSTS OFF) SELECT live FROM idemstore.stats;
+SELECT scans('SELECT live FROM idemstore.stats');
+DROP FUNCTION scans;
 
 -- an empty table is zeros, and nothing counted yet
 TRUNCATE idemstore.stats_counters;

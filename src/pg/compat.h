@@ -11,7 +11,6 @@
 #include "access/genam.h"
 #include "access/relation.h"
 #include "access/tableam.h"
-#include "commands/cluster.h"
 #include "commands/vacuum.h"
 #include "executor/executor.h"
 #include "pgstat.h"
@@ -20,7 +19,13 @@
 #include "utils/datetime.h"
 #include "utils/guc.h"
 #include "utils/relcache.h"
+#include "utils/snapmgr.h"
 #include "utils/wait_event.h"
+#if PG_VERSION_NUM >= 190000
+#include "commands/repack.h"
+#else
+#include "commands/cluster.h"
+#endif
 #if PG_VERSION_NUM < 170000
 #include "storage/backendid.h"
 #include "storage/sinvaladt.h"
@@ -28,6 +33,9 @@
 
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn		pg_attribute_noreturn()
+#endif
+#if PG_VERSION_NUM < 190000
+#define pg_fallthrough	__attribute__((fallthrough))
 #endif
 
 /* what an update left to do for the indexes */
@@ -43,7 +51,11 @@ static inline List *
 idem_compat_update_index_tuples(ResultRelInfo *rri, TupleTableSlot *slot,
 								EState *estate, IdemIndexUpdate update)
 {
-#if PG_VERSION_NUM >= 160000
+#if PG_VERSION_NUM >= 190000
+	return ExecInsertIndexTuples(rri, estate,
+								 EIIT_IS_UPDATE | (update == TU_Summarizing ? EIIT_ONLY_SUMMARIZING : 0),
+								 slot, NIL, NULL);
+#elif PG_VERSION_NUM >= 160000
 	return ExecInsertIndexTuples(rri, slot, estate, true, false, NULL, NIL,
 								 update == TU_Summarizing);
 #else
@@ -56,7 +68,10 @@ static inline List *
 idem_compat_insert_index_tuples(ResultRelInfo *rri, TupleTableSlot *slot,
 								EState *estate, bool *conflict, List *arbiter)
 {
-#if PG_VERSION_NUM >= 160000
+#if PG_VERSION_NUM >= 190000
+	return ExecInsertIndexTuples(rri, estate, EIIT_NO_DUPE_ERROR, slot, arbiter,
+								 conflict);
+#elif PG_VERSION_NUM >= 160000
 	return ExecInsertIndexTuples(rri, slot, estate, false, true, conflict,
 								 arbiter, false);
 #else
@@ -69,10 +84,50 @@ static inline IndexScanDesc
 idem_compat_index_beginscan(Relation rel, Relation index, Snapshot snapshot,
 							int nkeys)
 {
-#if PG_VERSION_NUM >= 180000
+#if PG_VERSION_NUM >= 190000
+	return index_beginscan(rel, index, snapshot, NULL, nkeys, 0, SO_NONE);
+#elif PG_VERSION_NUM >= 180000
 	return index_beginscan(rel, index, snapshot, NULL, nkeys, 0);
 #else
 	return index_beginscan(rel, index, snapshot, nkeys, 0);
+#endif
+}
+
+static inline TableScanDesc
+idem_compat_table_beginscan(Relation rel, Snapshot snapshot)
+{
+#if PG_VERSION_NUM >= 190000
+	return table_beginscan(rel, snapshot, 0, NULL, SO_NONE);
+#else
+	return table_beginscan(rel, snapshot, 0, NULL);
+#endif
+}
+
+/* Both wait for who is changing the row. */
+static inline TM_Result
+idem_compat_table_tuple_update(Relation rel, ItemPointer tid, TupleTableSlot *slot,
+							   CommandId cid, TM_FailureData *failure,
+							   LockTupleMode *mode, IdemIndexUpdate *update)
+{
+#if PG_VERSION_NUM >= 190000
+	return table_tuple_update(rel, tid, slot, cid, 0, GetActiveSnapshot(),
+							  InvalidSnapshot, true, failure, mode, update);
+#else
+	return table_tuple_update(rel, tid, slot, cid, GetActiveSnapshot(),
+							  InvalidSnapshot, true, failure, mode, update);
+#endif
+}
+
+static inline TM_Result
+idem_compat_table_tuple_delete(Relation rel, ItemPointer tid, CommandId cid,
+							   TM_FailureData *failure)
+{
+#if PG_VERSION_NUM >= 190000
+	return table_tuple_delete(rel, tid, cid, 0, GetActiveSnapshot(),
+							  InvalidSnapshot, true, failure);
+#else
+	return table_tuple_delete(rel, tid, cid, GetActiveSnapshot(),
+							  InvalidSnapshot, true, failure, false);
 #endif
 }
 
@@ -97,13 +152,54 @@ typedef RelFileNode IdemRelFile;
 	((routine)->relation_set_new_filenode)
 #endif
 
+/* callbacks of a table access method that take other parameters */
+#if PG_VERSION_NUM >= 190000
+typedef uint32 IdemInsertOptions;
+typedef const VacuumParams IdemVacuumParams;
+#define idem_compat_delete_callback(name) \
+	TM_Result	name(Relation rel, ItemPointer tid, CommandId cid, \
+					 uint32 options, Snapshot snapshot, Snapshot crosscheck, \
+					 bool wait, TM_FailureData *failure)
+#define idem_compat_update_callback(name) \
+	TM_Result	name(Relation rel, ItemPointer tid, TupleTableSlot *slot, \
+					 CommandId cid, uint32 options, Snapshot snapshot, \
+					 Snapshot crosscheck, bool wait, TM_FailureData *failure, \
+					 LockTupleMode *mode, IdemIndexUpdate *indexes)
+#define idem_compat_copy_for_cluster_callback(name) \
+	void		name(Relation old, Relation new, Relation index, bool use_sort, \
+					 TransactionId oldest_xmin, Snapshot snapshot, \
+					 TransactionId *xid_cutoff, MultiXactId *multi_cutoff, \
+					 double *num_rows, double *removed, double *recently_dead)
+#else
+typedef int IdemInsertOptions;
+typedef struct VacuumParams IdemVacuumParams;
+#define idem_compat_delete_callback(name) \
+	TM_Result	name(Relation rel, ItemPointer tid, CommandId cid, \
+					 Snapshot snapshot, Snapshot crosscheck, bool wait, \
+					 TM_FailureData *failure, bool is_moved)
+#define idem_compat_update_callback(name) \
+	TM_Result	name(Relation rel, ItemPointer tid, TupleTableSlot *slot, \
+					 CommandId cid, Snapshot snapshot, Snapshot crosscheck, \
+					 bool wait, TM_FailureData *failure, LockTupleMode *mode, \
+					 IdemIndexUpdate *indexes)
+#define idem_compat_copy_for_cluster_callback(name) \
+	void		name(Relation old, Relation new, Relation index, bool use_sort, \
+					 TransactionId oldest_xmin, TransactionId *xid_cutoff, \
+					 MultiXactId *multi_cutoff, double *num_rows, \
+					 double *removed, double *recently_dead)
+#endif
+
 /* what VACUUM tells the catalog and the statistics when it is through */
 static inline void
 idem_compat_vacuum_done(Relation rel, BlockNumber npages, double nrows,
 						TransactionId frozen_xid, MultiXactId min_multi,
 						TimestampTz started_at)
 {
-#if PG_VERSION_NUM >= 180000
+#if PG_VERSION_NUM >= 190000
+	vac_update_relstats(rel, npages, nrows, 0, 0, false, frozen_xid, min_multi,
+						NULL, NULL, false);
+	pgstat_report_vacuum(rel, (PgStat_Counter) nrows, 0, started_at);
+#elif PG_VERSION_NUM >= 180000
 	vac_update_relstats(rel, npages, nrows, 0, 0, false, frozen_xid, min_multi,
 						NULL, NULL, false);
 	pgstat_report_vacuum(RelationGetRelid(rel), rel->rd_rel->relisshared,
@@ -122,7 +218,10 @@ idem_compat_rewrite_table(Oid relid)
 {
 	ClusterParams params = {0};
 
-#if PG_VERSION_NUM >= 180000
+#if PG_VERSION_NUM >= 190000
+	cluster_rel(REPACK_COMMAND_VACUUMFULL, relation_open(relid, NoLock), InvalidOid,
+				&params, false);
+#elif PG_VERSION_NUM >= 180000
 	cluster_rel(relation_open(relid, NoLock), InvalidOid, &params);
 #else
 	cluster_rel(relid, InvalidOid, &params);

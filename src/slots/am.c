@@ -34,28 +34,20 @@ static void require_our_schema(Relation rel);
 static void require_columns(TupleDesc desc);
 static void require_no_triggers(Relation rel);
 static void nontransactional_truncate(Relation rel);
-static void copy_for_cluster(Relation old, Relation new, Relation index, bool use_sort,
-							 TransactionId oldest_xmin, TransactionId *xid_cutoff,
-							 MultiXactId *multi_cutoff, double *num_rows,
-							 double *removed, double *recently_dead);
-static void vacuum_nothing(Relation rel, struct VacuumParams *params,
+static idem_compat_copy_for_cluster_callback(copy_for_cluster);
+static void vacuum_nothing(Relation rel, IdemVacuumParams *params,
 						   BufferAccessStrategy strategy);
 static bool needs_toast_table(Relation rel);
-static void insert(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
+static void insert(Relation rel, TupleTableSlot *slot, CommandId cid, IdemInsertOptions options,
 				   BulkInsertState bistate);
 static void multi_insert(Relation rel, TupleTableSlot **rows, int nrows,
-						 CommandId cid, int options, BulkInsertState bistate);
+						 CommandId cid, IdemInsertOptions options, BulkInsertState bistate);
 static void insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid,
-							   int options, BulkInsertState bistate, uint32 token);
+							   IdemInsertOptions options, BulkInsertState bistate, uint32 token);
 static void complete_speculative(Relation rel, TupleTableSlot *slot, uint32 token,
 								 bool succeeded);
-static TM_Result delete(Relation rel, ItemPointer tid, CommandId cid,
-						Snapshot snapshot, Snapshot crosscheck, bool wait,
-						TM_FailureData *failure, bool is_moved);
-static TM_Result update(Relation rel, ItemPointer tid, TupleTableSlot *slot,
-						CommandId cid, Snapshot snapshot, Snapshot crosscheck,
-						bool wait, TM_FailureData *failure, LockTupleMode *mode,
-						IdemIndexUpdate *indexes);
+static idem_compat_delete_callback(delete);
+static idem_compat_update_callback(update);
 static TM_Result lock(Relation rel, ItemPointer tid, Snapshot snapshot,
 					  TupleTableSlot *slot, CommandId cid, LockTupleMode mode,
 					  LockWaitPolicy policy, uint8 flags, TM_FailureData *failure);
@@ -163,11 +155,8 @@ nontransactional_truncate(Relation rel)
 	rel->rd_amcache = NULL;
 }
 
-static void
-copy_for_cluster(Relation old, Relation new, Relation index, bool use_sort,
-				 TransactionId oldest_xmin, TransactionId *xid_cutoff,
-				 MultiXactId *multi_cutoff, double *num_rows,
-				 double *removed, double *recently_dead)
+static
+idem_compat_copy_for_cluster_callback(copy_for_cluster)
 {
 	idem_slots_care_rehash(old, new, idem_clock_now(), num_rows, removed);
 	*recently_dead = 0;
@@ -180,7 +169,7 @@ copy_for_cluster(Relation old, Relation new, Relation index, bool use_sort,
  * that it rewrites for a heap.  It may be any recent one.
  */
 static void
-vacuum_nothing(Relation rel, struct VacuumParams *params, BufferAccessStrategy strategy)
+vacuum_nothing(Relation rel, IdemVacuumParams *params, BufferAccessStrategy strategy)
 {
 	TransactionId next_xid = ReadNextTransactionId();
 	MultiXactId next_multi = ReadNextMultiXactId();
@@ -199,7 +188,7 @@ needs_toast_table(Relation rel)
 }
 
 static void
-insert(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
+insert(Relation rel, TupleTableSlot *slot, CommandId cid, IdemInsertOptions options,
 	   BulkInsertState bistate)
 {
 	const text *key;
@@ -221,7 +210,7 @@ insert(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
 
 static void
 multi_insert(Relation rel, TupleTableSlot **rows, int nrows, CommandId cid,
-			 int options, BulkInsertState bistate)
+			 IdemInsertOptions options, BulkInsertState bistate)
 {
 	int			i;
 
@@ -230,7 +219,7 @@ multi_insert(Relation rel, TupleTableSlot **rows, int nrows, CommandId cid,
 }
 
 static void
-insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
+insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid, IdemInsertOptions options,
 				   BulkInsertState bistate, uint32 token)
 {
 	refuse(rel, "INSERT ... ON CONFLICT into", NULL);
@@ -242,17 +231,14 @@ complete_speculative(Relation rel, TupleTableSlot *slot, uint32 token, bool succ
 	refuse(rel, "INSERT ... ON CONFLICT into", NULL);
 }
 
-static TM_Result
-delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot,
-	   Snapshot crosscheck, bool wait, TM_FailureData *failure, bool is_moved)
+static
+idem_compat_delete_callback(delete)
 {
 	refuse(rel, "DELETE from", "rate_limit_reset() and clear_cooldown() remove a row, TRUNCATE all of them.");
 }
 
-static TM_Result
-update(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId cid,
-	   Snapshot snapshot, Snapshot crosscheck, bool wait, TM_FailureData *failure,
-	   LockTupleMode *mode, IdemIndexUpdate *indexes)
+static
+idem_compat_update_callback(update)
 {
 	refuse(rel, "UPDATE", NULL);
 }

@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "slots/page.h"
 
@@ -321,7 +322,7 @@ idem_slots_page_edit_end(IdemSlotsEdit *edit)
 void
 idem_slots_page_add(Page page, BlockNumber block, HeapTuple tuple)
 {
-	OffsetNumber offset = PageAddItem(page, (Item) tuple->t_data, tuple->t_len,
+	OffsetNumber offset = PageAddItem(page, (void *) tuple->t_data, tuple->t_len,
 									  InvalidOffsetNumber, false, true);
 	HeapTupleHeader header;
 

@@ -21,6 +21,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "pg/compat.h"
 #include "slots/care.h"
 #include "store/ratelimits.h"
 #include "store/versions.h"
@@ -149,7 +150,7 @@ idem_store_ratelimits_visit(IdemLimitVisitor visit, void *arg)
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	Snapshot	latest = RegisterSnapshot(IsInParallelMode() ? GetActiveSnapshot() :
 										  GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(rel, SnapshotAny, 0, NULL);
+	TableScanDesc scan = idem_compat_table_beginscan(rel, SnapshotAny);
 	IdemLimitRow row;
 
 	/*

@@ -14,6 +14,7 @@
 #include "storage/procarray.h"
 #include "utils/snapmgr.h"
 
+#include "pg/compat.h"
 #include "store/survey.h"
 
 void
@@ -24,7 +25,7 @@ idem_store_survey(IdemTable *table, IdemSurveyVisitor visit, void *arg)
 	TableScanDesc scan;
 
 	InitDirtySnapshot(dirty);
-	scan = table_beginscan(table->rel, &dirty, 0, NULL);
+	scan = idem_compat_table_beginscan(table->rel, &dirty);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();

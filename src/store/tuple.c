@@ -272,10 +272,9 @@ idem_store_tuple_update(IdemTable *table, const Datum *values, const bool *isnul
 
 	begin_write(table, values, isnull);
 	if (!is_written(table,
-					table_tuple_update(table->rel, &table->base.slot->tts_tid,
-									   table->new_row, GetCurrentCommandId(true),
-									   GetActiveSnapshot(), InvalidSnapshot,
-									   true, &failure, &lockmode, &index_update)))
+					idem_compat_table_tuple_update(table->rel, &table->base.slot->tts_tid,
+												   table->new_row, GetCurrentCommandId(true),
+												   &failure, &lockmode, &index_update)))
 		return false;
 	if (idem_compat_index_update_is_needed(index_update))
 	{
@@ -299,10 +298,8 @@ idem_store_tuple_delete_version(IdemTable *table, ItemPointer tid)
 	TM_FailureData failure;
 
 	if (!is_written(table,
-					table_tuple_delete(table->rel, tid,
-									   GetCurrentCommandId(true),
-									   GetActiveSnapshot(), InvalidSnapshot,
-									   true, &failure, false)))
+					idem_compat_table_tuple_delete(table->rel, tid,
+												   GetCurrentCommandId(true), &failure)))
 		return false;
 	CommandCounterIncrement();
 	return true;

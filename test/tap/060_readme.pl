@@ -16,10 +16,11 @@ my %runner = (sql => \&run_sql, sh => \&run_shell, crontab => \&run_crontab, ini
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_cron'\ncron.database_name = 'mydb'");
+my $has_pg_cron = has_pg_cron($node);
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_cron'\ncron.database_name = 'mydb'") if $has_pg_cron;
 $node->start;
 $node->safe_psql('postgres', 'CREATE DATABASE mydb; CREATE ROLE my_application; CREATE ROLE my_operator');
-$node->safe_psql('mydb', 'CREATE EXTENSION pg_cron');
+$node->safe_psql('mydb', 'CREATE EXTENSION pg_cron') if $has_pg_cron;
 
 # mydb.dump is written where we are.
 chdir($PostgreSQL::Test::Utils::tmp_check) or die;
@@ -37,6 +38,7 @@ foreach my $chapter (qw(Install Operate))
 		my ($indent, $reason, $language, $block) = ($1, $2, $3, $4);
 
 		$block =~ s/^$indent//mg;
+		$reason //= 'Debian has no pg_cron for this PostgreSQL yet' if !$has_pg_cron && $block =~ /idemstore\.schedule_expiry/;
 		if ($reason)
 		{
 			note("not run, $reason:\n$block");
@@ -47,7 +49,7 @@ foreach my $chapter (qw(Install Operate))
 		$runner{$language}->($block, "$chapter, block $nblocks{run}");
 	}
 }
-is("$nblocks{run} $nblocks{skipped}", '12 2', 'so many blocks were run, and so many say why not');
+is("$nblocks{run} $nblocks{skipped}", $has_pg_cron ? '12 2' : '11 3', 'so many blocks were run, and so many say why not');
 is($node->safe_psql('mydb', "SELECT count(*) FROM pg_extension WHERE extname = 'idemstore'"),
 	'0', 'in the end the extension is gone');
 is( $node->safe_psql('copy', "SELECT extversion = (SELECT default_version FROM pg_available_extensions WHERE name = extname)
@@ -70,7 +72,7 @@ sub run_shell
 	my ($block, $name) = @_;
 
 	# It can be in one database of a server, which a copy beside that is not.
-	$node->safe_psql('mydb', 'DROP EXTENSION pg_cron') if $block =~ /pg_restore/;
+	$node->safe_psql('mydb', 'DROP EXTENSION IF EXISTS pg_cron') if $block =~ /pg_restore/;
 	is(system('sh', '-e', '-c', $block), 0, "$name: sh") or diag($block);
 	return;
 }

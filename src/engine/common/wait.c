@@ -231,7 +231,7 @@ on_transaction_end(XactEvent event, void *arg)
 		case XACT_EVENT_PREPARE:
 			if (has_to_wake)
 				wake_marked();
-			/* fall through */
+			pg_fallthrough;
 		case XACT_EVENT_ABORT:
 			if (has_to_wake)
 				memset(to_wake, 0, words_in_bitmap() * sizeof(uint64));

@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 our @EXPORT = qw(
-	new_node new_example_node start_storm wait_in_storm finish_storm run_storm
+	new_node new_example_node has_pg_cron start_storm wait_in_storm finish_storm run_storm
 	processed care wait_for_sleepers check_table $huge taken check_resources);
 
 # A limit that nobody reaches, which just counts. For calls: quota and per.
@@ -32,6 +32,14 @@ sub new_node
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION idemstore; CREATE EXTENSION amcheck');
 	return $node;
+}
+
+# Is pg_cron installed? Debian has it for the released versions of PostgreSQL.
+sub has_pg_cron
+{
+	my ($node) = @_;
+
+	return -e $node->config_data('--pkglibdir') . '/pg_cron.so';
 }
 
 # A server that the programs in examples/ find through their environment.
