@@ -1,7 +1,6 @@
 /*
  * table.c
- *		Opening idemstore's tables for direct access, and the checks that the
- *		executor would otherwise have made.
+ *		Opening idemstore's tables for direct access.
  *
  * Only a table's OID is kept, and only until the next relcache invalidation of
  * it: DROP EXTENSION and CREATE EXTENSION in one session must work.  The
@@ -12,16 +11,10 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/heapam.h"
 #include "access/relation.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_collation.h"
-#include "catalog/pg_inherits.h"
-#include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -44,15 +37,6 @@ static Relation open_locked(Oid oid, LOCKMODE lockmode);
 static Oid	find_table(const char *name);
 static Oid	lookup_table(const char *name);
 static void check_once(Relation rel, IdemTableInfo *info, bool for_writes);
-static void check_table(Relation rel, const IdemTableInfo *info);
-static const char *find_obstacle(Relation rel, const IdemTableInfo *info);
-static bool has_access_method(Relation rel, const IdemTableInfo *info);
-static bool has_children(Relation rel);
-static bool has_firing_triggers(Relation rel);
-static bool has_columns(Relation rel, const IdemTableInfo *info);
-static bool is_column(Form_pg_attribute column, const IdemColumn *expected,
-					  bool is_key);
-static bool has_primary_key(Relation rel, const IdemTableInfo *info);
 static void drop_slot(TupleTableSlot *slot);
 
 void
@@ -134,7 +118,7 @@ idem_store_table_try_open_relation(IdemTableInfo *info, LOCKMODE lockmode)
 	if (rel == NULL)
 		return NULL;
 	if ((info->oid == oid || find_table(info->name) == oid) &&
-		find_obstacle(rel, info) == NULL &&
+		idem_store_check_is_fit(rel, info) &&
 		(RelationIsPermanent(rel) || !RecoveryInProgress()))
 	{
 		info->oid = oid;
@@ -231,7 +215,7 @@ check_once(Relation rel, IdemTableInfo *info, bool for_writes)
 {
 	if (!info->is_checked)
 	{
-		check_table(rel, info);
+		idem_store_check_table(rel, info);
 		info->is_checked = OidIsValid(info->oid);
 	}
 	if (for_writes && info->kind == IDEM_TABLE_RECORDS &&
@@ -241,126 +225,6 @@ check_once(Relation rel, IdemTableInfo *info, bool for_writes)
 		CheckCmdReplicaIdentity(rel, CMD_DELETE);
 		info->is_checked_for_writes = OidIsValid(info->oid);
 	}
-}
-
-static void
-check_table(Relation rel, const IdemTableInfo *info)
-{
-	const char *obstacle = find_obstacle(rel, info);
-
-	if (obstacle != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot use table \"%s.%s\" as it is now",
-						IDEM_SCHEMA, info->name),
-				 errdetail("The table %s.", obstacle),
-				 errhint("If the library is newer than the extension, run ALTER EXTENSION idemstore UPDATE. Otherwise undo the change; indexes and storage parameters are free to change.")));
-}
-
-/* what the executor would have honoured and direct access does not */
-static const char *
-find_obstacle(Relation rel, const IdemTableInfo *info)
-{
-	if (rel->rd_rel->relkind != RELKIND_RELATION || !has_access_method(rel, info))
-		return "is not an ordinary table of the access method that it was made with";
-	if (rel->rd_rel->relispartition || has_children(rel))
-		return "is part of a partition or inheritance tree";
-	if (info->kind != IDEM_TABLE_SETTINGS && has_firing_triggers(rel))
-		return "has triggers or is referenced by a foreign key";
-	if (info->kind != IDEM_TABLE_SETTINGS && rel->rd_rules != NULL)
-		return "has rules";
-	if (rel->rd_rel->relrowsecurity)
-		return "has row security enabled";
-	if (!has_columns(rel, info))
-		return "has other columns than the extension made";
-	if (info->kind != IDEM_TABLE_SLOTS && !has_primary_key(rel, info))
-		return "has no primary key on the columns that the extension made it on";
-	return NULL;
-}
-
-static bool
-has_access_method(Relation rel, const IdemTableInfo *info)
-{
-	return rel->rd_tableam == (info->kind == IDEM_TABLE_SLOTS ?
-							   idem_slots_am_routine() : GetHeapamTableAmRoutine());
-}
-
-/* relhassubclass stays set after the last child is gone */
-static bool
-has_children(Relation rel)
-{
-	return rel->rd_rel->relhassubclass &&
-		find_inheritance_children(RelationGetRelid(rel), NoLock) != NIL;
-}
-
-static bool
-has_firing_triggers(Relation rel)
-{
-	int			i;
-
-	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-	{
-		const Trigger *trigger = &rel->trigdesc->triggers[i];
-
-		if (trigger->tgenabled != TRIGGER_DISABLED &&
-			(TRIGGER_FOR_INSERT(trigger->tgtype) ||
-			 TRIGGER_FOR_UPDATE(trigger->tgtype) ||
-			 TRIGGER_FOR_DELETE(trigger->tgtype)))
-			return true;
-	}
-	return false;
-}
-
-static bool
-has_columns(Relation rel, const IdemTableInfo *info)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-	int			i;
-
-	if (desc->natts < info->ncolumns)
-		return false;
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(desc, i);
-
-		if (i >= info->ncolumns ? !column->attisdropped :
-			!is_column(column, &info->columns[i], i < info->nkeys))
-			return false;
-	}
-	return true;
-}
-
-static bool
-is_column(Form_pg_attribute column, const IdemColumn *expected, bool is_key)
-{
-	return !column->attisdropped && column->attgenerated == '\0' &&
-		column->atttypid == expected->type &&
-		strcmp(NameStr(column->attname), expected->name) == 0 &&
-		(!is_key || column->attcollation == C_COLLATION_OID);
-}
-
-/* the key columns may stand in the index in any order, but nothing else may */
-static bool
-has_primary_key(Relation rel, const IdemTableInfo *info)
-{
-	Oid			oid = idem_compat_primary_key_index(rel);
-	Relation	index;
-	Bitmapset  *columns = NULL;
-	int			i;
-
-	if (!OidIsValid(oid))
-		return false;
-	index = index_open(oid, AccessShareLock);
-	for (i = 0; i < index->rd_index->indnkeyatts; i++)
-		columns = bms_add_member(columns, index->rd_index->indkey.values[i]);
-	index_close(index, AccessShareLock);
-
-	for (i = 1; i <= info->nkeys; i++)
-	{
-		if (!bms_is_member(i, columns))
-			return false;
-	}
-	return bms_num_members(columns) == info->nkeys;
 }
 
 TupleTableSlot *

@@ -10,44 +10,9 @@
 #include "nodes/execnodes.h"
 #include "utils/relcache.h"
 
+#include "store/check.h"
+
 #define IDEM_MAX_KEY_COLUMNS	2
-
-typedef struct IdemColumn
-{
-	const char *name;
-	Oid			type;
-} IdemColumn;
-
-typedef enum IdemTableKind
-{
-	IDEM_TABLE_RECORDS,			/* a heap, read and written directly */
-	IDEM_TABLE_SETTINGS,		/* a heap that is read directly and written by
-								 * SQL, so triggers and rules may be there */
-	IDEM_TABLE_SLOTS			/* rows changed in place (slots.h) */
-} IdemTableKind;
-
-/*
- * What the code knows of one table, and the OID it last had.  The key is the
- * first nkeys columns, all text COLLATE "C"; of a heap it is the primary key.
- */
-typedef struct IdemTableInfo
-{
-	IdemTableKind kind;
-	const char *name;
-	int			nkeys;
-	int			ncolumns;
-	const IdemColumn *columns;
-
-	/* kept by table.c; all but the list are forgotten on invalidation */
-	Oid			oid;
-	bool		is_checked;
-	bool		is_checked_for_writes;
-	Oid			other_index;	/* for the table's own file to remember */
-	bool		is_loaded;		/* likewise: is what it keeps the table's
-								 * content? */
-	bool		is_known;
-	struct IdemTableInfo *next;
-} IdemTableInfo;
 
 typedef struct IdemKey
 {

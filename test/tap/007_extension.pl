@@ -84,6 +84,8 @@ foreach my $change (
 	[ 'a row trigger', "CREATE TRIGGER t BEFORE UPDATE $trigger", "DROP TRIGGER t ON $table" ],
 	[ 'a statement trigger', "CREATE TRIGGER t AFTER INSERT ON $table EXECUTE FUNCTION nothing()",
 		"DROP TRIGGER t ON $table" ],
+	[ 'a trigger of TRUNCATE', "CREATE TRIGGER t AFTER TRUNCATE ON $table EXECUTE FUNCTION nothing()",
+		"DROP TRIGGER t ON $table" ],
 	[ 'a trigger that is then disabled', "CREATE TRIGGER t BEFORE INSERT $trigger",
 		"ALTER TABLE $table DISABLE TRIGGER t" ],
 	[ 'a rule', "CREATE RULE r AS ON DELETE TO $table DO INSTEAD NOTHING", "DROP RULE r ON $table" ],
