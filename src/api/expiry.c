@@ -48,7 +48,7 @@ put_report(const char *relation, int64 removed, void *arg)
 {
 	ReturnSetInfo *result = arg;
 	Datum		values[] = {CStringGetTextDatum(relation), Int64GetDatum(removed)};
-	bool		isnull[] = {false, false};
+	bool		isnull[] = {false, removed == IDEM_EXPIRY_FAILED};
 
 	tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
 }

@@ -1,6 +1,6 @@
 /*
  * attempt.c
- *		Work that is undone in any case, and whose error is only an answer.
+ *		Work whose error is only an answer.
  */
 #include "postgres.h"
 
@@ -10,8 +10,27 @@
 
 #include "pg/attempt.h"
 
+static ErrorData *attempt(void (*work) (void *argument), void *argument, bool is_kept);
+static bool is_intervention(const ErrorData *error);
+
 ErrorData *
 idem_attempt(void (*work) (void *argument), void *argument)
+{
+	return attempt(work, argument, false);
+}
+
+ErrorData *
+idem_attempt_to_keep(void (*work) (void *argument), void *argument)
+{
+	ErrorData  *error = attempt(work, argument, true);
+
+	if (error != NULL && is_intervention(error))
+		ReThrowError(error);
+	return error;
+}
+
+static ErrorData *
+attempt(void (*work) (void *argument), void *argument, bool is_kept)
 {
 	MemoryContext caller_context = CurrentMemoryContext;
 	ResourceOwner caller_owner = CurrentResourceOwner;
@@ -29,8 +48,18 @@ idem_attempt(void (*work) (void *argument), void *argument)
 		FlushErrorState();
 	}
 	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
+	if (is_kept && error == NULL)
+		ReleaseCurrentSubTransaction();
+	else
+		RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(caller_context);
 	CurrentResourceOwner = caller_owner;
 	return error;
+}
+
+/* of an operator: class 57 */
+static bool
+is_intervention(const ErrorData *error)
+{
+	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION;
 }

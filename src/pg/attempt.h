@@ -1,6 +1,6 @@
 /*
  * attempt.h
- *		Work that is undone in any case, and whose error is only an answer.
+ *		Work whose error is only an answer.
  */
 #ifndef IDEM_PG_ATTEMPT_H
 #define IDEM_PG_ATTEMPT_H
@@ -11,5 +11,11 @@
  * with, in the caller's memory context, or NULL.
  */
 extern ErrorData *idem_attempt(void (*work) (void *argument), void *argument);
+
+/*
+ * The same, but what is done is kept unless there is an error, and cancel and
+ * shutdown are errors as ever.
+ */
+extern ErrorData *idem_attempt_to_keep(void (*work) (void *argument), void *argument);
 
 #endif							/* IDEM_PG_ATTEMPT_H */

@@ -11,7 +11,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_sort = off
 AS 'MODULE_PATHNAME', 'idemstore_expire';
 COMMENT ON FUNCTION idemstore.expire(integer) IS
-	'Remove at most max_rows expired rows of every table; one row of result a table. Rows that others have locked are skipped. Space only: an expired row is absent for every function anyway. Errors: 22004, 22023, 25006.';
+	'Remove at most max_rows expired rows of every table; one row of result a table. Rows that others have locked are skipped; no lock on a table is waited for. What fails in a table is a WARNING that names it, and its removed is NULL. Space only: an expired row is absent for every function anyway. Errors: 22004, 22023, 25006.';
 
 CREATE PROCEDURE idemstore.expire_all(
 	batch_size integer DEFAULT 10000,

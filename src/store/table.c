@@ -27,6 +27,10 @@
 #include "slots/am.h"
 #include "store/table.h"
 
+/* tries at a lock that is not to be waited for, and the pauses between them */
+#define LOCK_TRIES		20
+#define LOCK_PAUSE_US	5000L
+
 static IdemTableInfo *known_tables = NULL;
 
 static void forget_table(Datum arg, Oid relid);
@@ -34,6 +38,9 @@ static void remember(IdemTableInfo *info);
 static Relation open_by_name(IdemTableInfo *info, LOCKMODE lockmode);
 static Relation lock_relation(Oid oid, LOCKMODE lockmode);
 static Relation open_locked(Oid oid, LOCKMODE lockmode);
+static bool try_lock(Oid oid, LOCKMODE lockmode);
+static void lock_indexes(Oid oid, LOCKMODE lockmode);
+static void raise_locked(const char *name);
 static Oid	find_table(const char *name);
 static Oid	lookup_table(const char *name);
 static void check_once(Relation rel, IdemTableInfo *info, bool for_writes);
@@ -126,6 +133,59 @@ idem_store_table_try_open_relation(IdemTableInfo *info, LOCKMODE lockmode)
 	}
 	relation_close(rel, lockmode);
 	return NULL;
+}
+
+Oid
+idem_store_table_lock_now(const char *name, LOCKMODE lockmode)
+{
+	Oid			oid = lookup_table(name);
+
+	if (!try_lock(oid, lockmode))
+		raise_locked(name);
+	lock_indexes(oid, lockmode);
+	idem_store_check_for_sql(oid);
+	return oid;
+}
+
+/* Most locks are held for a moment only. */
+static bool
+try_lock(Oid oid, LOCKMODE lockmode)
+{
+	int			tries;
+
+	for (tries = 0; !ConditionalLockRelationOid(oid, lockmode); tries++)
+	{
+		if (tries == LOCK_TRIES)
+			return false;
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(LOCK_PAUSE_US);
+	}
+	return true;
+}
+
+/* Some statements lock an index alone, and the planner locks all. */
+static void
+lock_indexes(Oid oid, LOCKMODE lockmode)
+{
+	Relation	rel = RelationIdGetRelation(oid);
+	ListCell   *cell;
+
+	if (rel == NULL)
+		return;
+	foreach(cell, RelationGetIndexList(rel))
+	{
+		if (!try_lock(lfirst_oid(cell), lockmode))
+			raise_locked(get_rel_name(lfirst_oid(cell)));
+	}
+	RelationClose(rel);
+}
+
+static void
+raise_locked(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not obtain lock on relation \"%s.%s\"", IDEM_SCHEMA, name)));
 }
 
 bool

@@ -61,6 +61,13 @@ extern Relation idem_store_table_open_relation(IdemTableInfo *info,
 extern Relation idem_store_table_try_open_relation(IdemTableInfo *info,
 												   LOCKMODE lockmode);
 
+/*
+ * Lock a table and its indexes, to the end of the transaction, for a statement
+ * that is not to wait for them.  Raises 55P03 when somebody keeps a lock that
+ * conflicts, 42P01 as open does, and 55000 as idem_store_check_for_sql does.
+ */
+extern Oid	idem_store_table_lock_now(const char *name, LOCKMODE lockmode);
+
 /* Can the table be read here?  On a standby, only a logged one can. */
 extern bool idem_store_table_is_readable(IdemTableInfo *info);
 

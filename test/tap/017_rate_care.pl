@@ -257,10 +257,11 @@ print $pages "\0" x ((-s $path) - 8192);
 close($pages);
 $node->start;
 $session = IdemTest::Session->new($node);
-foreach my $call ("acquire('hot')", "rate_limit_status('hot')", 'expire()')
+foreach my $call ("acquire('hot')", "rate_limit_status('hot')")
 {
 	is($session->sqlstate("SELECT idemstore.$call"), 'XX001', "$call says that the table is damaged");
 }
+is($session->ask("SELECT string_agg(relation, ' ') FROM idemstore.expire() WHERE removed IS NULL"), 'rate_limit_state', 'expire() has that for the others only');
 is($session->sqlstate("TRUNCATE $state; SELECT idemstore.acquire('hot')"), '00000', 'until it is truncated');
 $session->quit;
 

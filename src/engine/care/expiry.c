@@ -6,11 +6,13 @@
  * holds a lock on an expired row is reclaiming it.  The condition is checked
  * again after the lock, on the newest version, which is what FOR UPDATE does.
  *
- * A table that expires registers itself by its line in the list.
+ * A table that expires registers itself by its line in the list.  Each has its
+ * turn in a subtransaction: what fails there leaves the others alone.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -19,7 +21,9 @@
 #include "engine/common/count.h"
 #include "engine/common/spi.h"
 #include "engine/common/userlock.h"
+#include "pg/attempt.h"
 #include "pg/clock.h"
+#include "slots/am.h"
 #include "store/idempotency.h"
 #include "store/jobs.h"
 #include "store/ratelimits.h"
@@ -32,26 +36,47 @@ static int64 expire_jobs(TimestampTz now, int32 max_rows);
 static int64 expire_rate_limits(TimestampTz now, int32 max_rows);
 static int64 expire_cooldowns(TimestampTz now, int32 max_rows);
 
-static const struct
+typedef enum SourceKind
 {
-	const char *relation;		/* NULL: a step that removes nothing yet */
+	ROWS,
+	PREPARATION,				/* removes nothing yet */
+	SLOTS						/* whose lock is not kept */
+} SourceKind;
+
+static const struct Source
+{
+	const char *relation;
+	SourceKind	kind;
 	IdemStatsFamily family;
 	ExpirySource expire;
+	const char *also_reads;		/* another relation, or NULL */
 }			sources[] =
 
 {
-	{"idempotency_records", IDEM_STATS_IDEMPOTENCY, expire_records},
-	{"dedupe_jobs", IDEM_STATS_DEDUPE, expire_jobs},
-	{"cache_entries", IDEM_STATS_CACHE, idem_cache_care_expire_entries},
-	{"cache_leases", IDEM_STATS_CACHE, idem_cache_care_expire_leases},
-	{NULL, IDEM_STATS_CACHE, idem_cache_care_stamp_marks},
-	{"cache_invalidations", IDEM_STATS_CACHE, idem_cache_care_expire_marks},
-	{"rate_limit_state", IDEM_STATS_RATE_LIMIT, expire_rate_limits},
-	{"cooldowns", IDEM_STATS_RATE_LIMIT, expire_cooldowns},
+	{"idempotency_records", ROWS, IDEM_STATS_IDEMPOTENCY, expire_records},
+	{"dedupe_jobs", ROWS, IDEM_STATS_DEDUPE, expire_jobs},
+	{"cache_entries", ROWS, IDEM_STATS_CACHE, idem_cache_care_expire_entries, "cache_leases"},
+	{"cache_leases", ROWS, IDEM_STATS_CACHE, idem_cache_care_expire_leases},
+	{"cache_invalidations", PREPARATION, IDEM_STATS_CACHE, idem_cache_care_stamp_marks, "cache_leases"},
+	{"cache_invalidations", ROWS, IDEM_STATS_CACHE, idem_cache_care_expire_marks},
+	{"rate_limit_state", SLOTS, IDEM_STATS_RATE_LIMIT, expire_rate_limits},
+	{"cooldowns", SLOTS, IDEM_STATS_RATE_LIMIT, expire_cooldowns},
 };
+
+/* one source's turn */
+typedef struct Turn
+{
+	const struct Source *source;
+	int32		max_rows;
+	int64		done;
+} Turn;
 
 /* of the last run, which SQL in between has no column for */
 static bool has_more;
+
+static void take_turn(Turn *turn);
+static void expire_source(void *argument);
+static void warn(const struct Source *source, const ErrorData *error);
 
 void
 idem_care_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
@@ -62,19 +87,57 @@ idem_care_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
 	SPI_connect();
 	for (i = 0; i < lengthof(sources); i++)
 	{
-		int64		done;
+		Turn		turn = {.source = &sources[i], .max_rows = max_rows};
 
 		CHECK_FOR_INTERRUPTS();
-		done = sources[i].expire(idem_clock_now(), max_rows);
-		has_more |= done >= max_rows;
-		if (sources[i].relation == NULL)
+		take_turn(&turn);
+		has_more |= turn.done >= max_rows;
+		if (sources[i].kind == PREPARATION)
 			continue;
-		report(sources[i].relation, done, arg);
-		idem_count_expiry(sources[i].family, done);
+		report(sources[i].relation, turn.done, arg);
+		if (turn.done != IDEM_EXPIRY_FAILED)
+			idem_count_expiry(sources[i].family, turn.done);
 	}
 	SPI_finish();
 	/* nobody may call from here for a long time */
 	idem_count_flush();
+}
+
+static void
+take_turn(Turn *turn)
+{
+	ErrorData  *error = idem_attempt_to_keep(expire_source, turn);
+
+	if (error == NULL)
+		return;
+	turn->done = IDEM_EXPIRY_FAILED;
+	warn(turn->source, error);
+	FreeErrorData(error);
+}
+
+static void
+expire_source(void *argument)
+{
+	Turn	   *turn = argument;
+	const struct Source *source = turn->source;
+	Oid			relid = idem_store_table_lock_now(source->relation, RowExclusiveLock);
+
+	if (source->also_reads != NULL)
+		idem_store_table_lock_now(source->also_reads, AccessShareLock);
+	turn->done = source->expire(idem_clock_now(), turn->max_rows);
+	if (source->kind == SLOTS)
+		UnlockRelationOid(relid, RowExclusiveLock);
+}
+
+static void
+warn(const struct Source *source, const ErrorData *error)
+{
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("could not expire rows of table \"%s.%s\": %s",
+					IDEM_SCHEMA, source->relation, error->message),
+			 error->detail != NULL ? errdetail("%s", error->detail) : 0,
+			 error->hint != NULL ? errhint("%s", error->hint) : 0));
 }
 
 bool

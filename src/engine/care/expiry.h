@@ -5,12 +5,17 @@
 #ifndef IDEM_CARE_EXPIRY_H
 #define IDEM_CARE_EXPIRY_H
 
+/* in place of a number of rows: it could not be done */
+#define IDEM_EXPIRY_FAILED		(-1)
+
 /* called once for every relation that expires, with the rows removed from it */
 typedef void (*IdemExpiryReport) (const char *relation, int64 removed, void *arg);
 
 /*
  * Remove at most max_rows expired rows of every relation, skipping those that
  * another transaction has locked.  Runs SQL with the rights of the caller.
+ * What fails in one relation is a WARNING, and does not keep it from the others;
+ * no lock on a relation is waited for.
  */
 extern void idem_care_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg);
 
