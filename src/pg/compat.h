@@ -103,31 +103,30 @@ idem_compat_table_beginscan(Relation rel, Snapshot snapshot)
 #endif
 }
 
-/* Both wait for who is changing the row. */
 static inline TM_Result
 idem_compat_table_tuple_update(Relation rel, ItemPointer tid, TupleTableSlot *slot,
-							   CommandId cid, TM_FailureData *failure,
+							   CommandId cid, bool wait, TM_FailureData *failure,
 							   LockTupleMode *mode, IdemIndexUpdate *update)
 {
 #if PG_VERSION_NUM >= 190000
 	return table_tuple_update(rel, tid, slot, cid, 0, GetActiveSnapshot(),
-							  InvalidSnapshot, true, failure, mode, update);
+							  InvalidSnapshot, wait, failure, mode, update);
 #else
 	return table_tuple_update(rel, tid, slot, cid, GetActiveSnapshot(),
-							  InvalidSnapshot, true, failure, mode, update);
+							  InvalidSnapshot, wait, failure, mode, update);
 #endif
 }
 
 static inline TM_Result
 idem_compat_table_tuple_delete(Relation rel, ItemPointer tid, CommandId cid,
-							   TM_FailureData *failure)
+							   bool wait, TM_FailureData *failure)
 {
 #if PG_VERSION_NUM >= 190000
 	return table_tuple_delete(rel, tid, cid, 0, GetActiveSnapshot(),
-							  InvalidSnapshot, true, failure);
+							  InvalidSnapshot, wait, failure);
 #else
 	return table_tuple_delete(rel, tid, cid, GetActiveSnapshot(),
-							  InvalidSnapshot, true, failure, false);
+							  InvalidSnapshot, wait, failure, false);
 #endif
 }
 

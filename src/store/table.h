@@ -34,6 +34,7 @@ typedef struct IdemTable
 	LOCKMODE	lockmode;
 	MemoryContext context;		/* lives at least as long as this is open */
 	bool		is_written;
+	bool		is_base_locked; /* by this transaction, for the next write */
 	Relation	rel;
 	Relation	pkey;
 	IdemVersion base;			/* the committed version, or our own */

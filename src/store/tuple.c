@@ -9,17 +9,14 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "access/multixact.h"
 #include "access/xact.h"
 #include "executor/executor.h"
-#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "storage/procarray.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "pg/compat.h"
+#include "store/blocker.h"
 #include "store/tuple.h"
 
 static void begin_write(IdemTable *table, const Datum *values, const bool *isnull);
@@ -31,10 +28,13 @@ static void open_indexes(IdemTable *table);
 static List *find_arbiters(const IdemTable *table);
 static bool is_copy(Relation index, Relation pkey);
 static bool has_column_of(Relation index, Relation pkey, int column);
+static TM_Result hold(IdemTable *table, LockWaitPolicy policy);
+static bool has_waited_for_blocker(TupleTableSlot *slot, LockTupleMode mode);
+static TM_Result update(IdemTable *table, bool wait, IdemIndexUpdate *index_update);
+static TM_Result delete(IdemTable *table, ItemPointer tid, bool wait);
+static bool is_deleted(IdemTable *table, TM_Result result);
+static bool lock_version(IdemTable *table, ItemPointer tid);
 static bool is_written(IdemTable *table, TM_Result result);
-static TransactionId find_locker(IdemTable *table);
-static TransactionId open_member(MultiXactId multi, bool is_lock_only);
-static bool is_open_elsewhere(TransactionId xid);
 
 bool
 idem_store_tuple_insert(IdemTable *table, const Datum *values, const bool *isnull)
@@ -197,84 +197,66 @@ idem_store_tuple_lock(IdemTable *table, TransactionId *locker)
 							  LockTupleExclusive, LockWaitSkip, 0, &failure);
 	if (result == TM_WouldBlock)
 	{
-		*locker = find_locker(table);
+		*locker = idem_store_blocker_find(table->base.slot, LockTupleExclusive);
 		return TransactionIdIsValid(*locker) ? IDEM_LOCK_BUSY : IDEM_LOCK_ROW_MOVED;
 	}
-	return is_written(table, result) ? IDEM_LOCKED : IDEM_LOCK_ROW_MOVED;
-}
-
-/*
- * The transaction that holds a lock on the base, or is changing it.  A dirty
- * scan does not report lockers, so ask the row.
- */
-static TransactionId
-find_locker(IdemTable *table)
-{
-	Buffer		buffer = ((BufferHeapTupleTableSlot *) table->base.slot)->buffer;
-	HeapTuple	tuple = ExecFetchSlotHeapTuple(table->base.slot, false, NULL);
-	TransactionId xmax;
-	uint16		infomask;
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	xmax = HeapTupleHeaderGetRawXmax(tuple->t_data);
-	infomask = tuple->t_data->t_infomask;
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-
-	if (infomask & HEAP_XMAX_INVALID)
-		return InvalidTransactionId;
-	if (infomask & HEAP_XMAX_IS_MULTI)
-		return open_member(xmax, HEAP_XMAX_IS_LOCKED_ONLY(infomask));
-	return is_open_elsewhere(xmax) ? xmax : InvalidTransactionId;
-}
-
-static TransactionId
-open_member(MultiXactId multi, bool is_lock_only)
-{
-	MultiXactMember *members;
-	int			n = GetMultiXactIdMembers(multi, &members, false, is_lock_only);
-	int			i;
-
-	for (i = 0; i < n; i++)
-	{
-		if (is_open_elsewhere(members[i].xid))
-			return members[i].xid;
-	}
-	return InvalidTransactionId;
-}
-
-static bool
-is_open_elsewhere(TransactionId xid)
-{
-	return TransactionIdIsInProgress(xid) && !TransactionIdIsCurrentTransactionId(xid);
+	table->is_base_locked = is_written(table, result);
+	return table->is_base_locked ? IDEM_LOCKED : IDEM_LOCK_ROW_MOVED;
 }
 
 bool
 idem_store_tuple_hold(IdemTable *table)
 {
+	TM_Result	result = hold(table, LockWaitSkip);
+
+	if (result == TM_WouldBlock)
+	{
+		if (has_waited_for_blocker(table->base.slot, LockTupleKeyShare))
+			return false;
+		result = hold(table, LockWaitBlock);
+	}
+	return is_written(table, result);
+}
+
+static TM_Result
+hold(IdemTable *table, LockWaitPolicy policy)
+{
 	ItemPointerData tid = table->base.slot->tts_tid;
 	TM_FailureData failure;
 
-	return is_written(table,
-					  table_tuple_lock(table->rel, &tid, GetActiveSnapshot(),
-									   table->base.slot,
-									   GetCurrentCommandId(false),
-									   LockTupleKeyShare, LockWaitBlock,
-									   TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
-									   &failure));
+	return table_tuple_lock(table->rel, &tid, GetActiveSnapshot(),
+							table->base.slot, GetCurrentCommandId(false),
+							LockTupleKeyShare, policy,
+							TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &failure);
+}
+
+/* the row is as it was looked at no more, then, or may not be */
+static bool
+has_waited_for_blocker(TupleTableSlot *slot, LockTupleMode mode)
+{
+	TransactionId blocker = idem_store_blocker_find(slot, mode);
+
+	if (!TransactionIdIsValid(blocker))
+		return false;
+	idem_store_blocker_wait(blocker);
+	return true;
 }
 
 bool
 idem_store_tuple_update(IdemTable *table, const Datum *values, const bool *isnull)
 {
-	TM_FailureData failure;
-	LockTupleMode lockmode;
 	IdemIndexUpdate index_update;
+	TM_Result	result;
 
 	begin_write(table, values, isnull);
-	if (!is_written(table,
-					idem_compat_table_tuple_update(table->rel, &table->base.slot->tts_tid,
-												   table->new_row, GetCurrentCommandId(true),
-												   &failure, &lockmode, &index_update)))
+	result = update(table, table->is_base_locked, &index_update);
+	if (result == TM_BeingModified)
+	{
+		if (has_waited_for_blocker(table->base.slot, LockTupleNoKeyExclusive))
+			return false;
+		result = update(table, true, &index_update);
+	}
+	if (!is_written(table, result))
 		return false;
 	if (idem_compat_index_update_is_needed(index_update))
 	{
@@ -286,36 +268,99 @@ idem_store_tuple_update(IdemTable *table, const Datum *values, const bool *isnul
 	return true;
 }
 
+static TM_Result
+update(IdemTable *table, bool wait, IdemIndexUpdate *index_update)
+{
+	TM_FailureData failure;
+	LockTupleMode lockmode;
+
+	return idem_compat_table_tuple_update(table->rel, &table->base.slot->tts_tid,
+										  table->new_row, GetCurrentCommandId(true),
+										  wait, &failure, &lockmode, index_update);
+}
+
 bool
 idem_store_tuple_delete(IdemTable *table)
 {
-	return idem_store_tuple_delete_version(table, &table->base.slot->tts_tid);
+	ItemPointerData tid = table->base.slot->tts_tid;
+
+	if (!table->is_base_locked)
+		return idem_store_tuple_delete_version(table, &tid);
+	return is_deleted(table, delete(table, &tid, true));
 }
 
 bool
 idem_store_tuple_delete_version(IdemTable *table, ItemPointer tid)
 {
-	TM_FailureData failure;
+	TM_Result	result = delete(table, tid, false);
 
-	if (!is_written(table,
-					idem_compat_table_tuple_delete(table->rel, tid,
-												   GetCurrentCommandId(true), &failure)))
+	if (result == TM_BeingModified)
+	{
+		ItemPointerData last = *tid;
+
+		if (!lock_version(table, &last) || !ItemPointerEquals(&last, tid))
+			return false;
+		result = delete(table, tid, true);
+	}
+	return is_deleted(table, result);
+}
+
+static bool
+is_deleted(IdemTable *table, TM_Result result)
+{
+	if (!is_written(table, result))
 		return false;
 	CommandCounterIncrement();
 	return true;
 }
 
 bool
-idem_store_tuple_follow(IdemTable *table, ItemPointer tid)
+idem_store_tuple_try_delete(IdemTable *table, ItemPointer tid)
+{
+	TM_Result	result = delete(table, tid, false);
+
+	return result != TM_BeingModified && is_written(table, result);
+}
+
+static TM_Result
+delete(IdemTable *table, ItemPointer tid, bool wait)
 {
 	TM_FailureData failure;
 
-	return is_written(table,
-					  table_tuple_lock(table->rel, tid, GetActiveSnapshot(),
-									   idem_store_table_scan_slot(table), GetCurrentCommandId(false),
-									   LockTupleExclusive, LockWaitBlock,
-									   TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
-									   &failure));
+	return idem_compat_table_tuple_delete(table->rel, tid, GetCurrentCommandId(true),
+										  wait, &failure);
+}
+
+bool
+idem_store_tuple_follow(IdemTable *table, ItemPointer tid)
+{
+	return lock_version(table, tid);
+}
+
+/* on to the newest version, waiting for one level of a transaction at a time */
+static bool
+lock_version(IdemTable *table, ItemPointer tid)
+{
+	TupleTableSlot *slot = idem_store_table_scan_slot(table);
+	LockWaitPolicy policy = LockWaitSkip;
+
+	for (;;)
+	{
+		TM_FailureData failure;
+		TM_Result	result;
+
+		CHECK_FOR_INTERRUPTS();
+		result = table_tuple_lock(table->rel, tid, GetActiveSnapshot(), slot,
+								  GetCurrentCommandId(false), LockTupleExclusive,
+								  policy, 0, &failure);
+		if (result == TM_WouldBlock)
+			policy = has_waited_for_blocker(slot, LockTupleExclusive) ?
+				LockWaitSkip : LockWaitBlock;
+		else if (result == TM_Updated)
+			*tid = failure.ctid;
+		else
+			return is_written(table, result);
+	}
 }
 
 /* or has somebody else been first? */

@@ -33,14 +33,14 @@ extern IdemLockResult idem_store_tuple_lock(IdemTable *table,
 
 /*
  * Lock all versions of the base FOR KEY SHARE to the end of the transaction:
- * updates pass, idem_store_tuple_lock does not.  Waits for an open takeover;
- * false when the row was changed or deleted meanwhile: find it again.
+ * updates pass, idem_store_tuple_lock does not.  Waits for an open takeover.
  */
 extern bool idem_store_tuple_hold(IdemTable *table);
 
 /*
- * Change or delete the base, waiting for an open change of it as UPDATE does.
- * False when the row was changed or deleted meanwhile: find it again.
+ * Change or delete the base, waiting for an open change of it as UPDATE does,
+ * but for one level of its transaction at a time.  All of these return false
+ * when they have waited, or the row was changed or deleted: find it again.
  */
 extern bool idem_store_tuple_update(IdemTable *table, const Datum *values,
 									const bool *isnull);
@@ -48,6 +48,12 @@ extern bool idem_store_tuple_delete(IdemTable *table);
 
 /* likewise, a version that a snapshot still in use has shown */
 extern bool idem_store_tuple_delete_version(IdemTable *table, ItemPointer tid);
+
+/*
+ * Likewise, but false when another transaction has it, and without advancing
+ * the command counter.
+ */
+extern bool idem_store_tuple_try_delete(IdemTable *table, ItemPointer tid);
 
 /*
  * Go from such a version to the newest one that others have made of it, and lock

@@ -249,6 +249,7 @@ probe_once(const KeyScan *scan)
 
 	clear(&table->base);
 	clear(&table->pending);
+	table->is_base_locked = false;
 	InitDirtySnapshot(dirty);
 	desc = begin(scan, &dirty);
 	while (!has_two_bases && !is_only_version(table) &&

@@ -7,7 +7,6 @@
 #include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/timestamp.h"
 
 #include "engine/claims/change.h"
@@ -15,6 +14,7 @@
 #include "engine/common/spi.h"
 #include "engine/common/wait.h"
 #include "pg/clock.h"
+#include "store/blocker.h"
 #include "store/idempotency.h"
 
 static bool try_set(const IdemStart *request, TransactionId *blocker);
@@ -33,7 +33,7 @@ idem_claims_value_set(const IdemStart *request)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (TransactionIdIsValid(blocker))
-			XactLockTableWait(blocker, NULL, NULL, XLTW_None);
+			idem_store_blocker_wait(blocker);
 	}
 	idem_wait_wake(request->family, request->key, request->scope);
 }

@@ -14,14 +14,12 @@
  */
 #include "postgres.h"
 
-#include "access/subtrans.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
-#include "storage/procarray.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -30,6 +28,7 @@
 #include "pg/attempt.h"
 #include "pg/clock.h"
 #include "pg/compat.h"
+#include "store/blocker.h"
 
 #define BITS_PER_WORD			64
 
@@ -140,33 +139,17 @@ sleep_on_transaction(TransactionId xid, int64 timeout_us)
 		ReThrowError(error);
 }
 
-/*
- * Wait for one level of the transaction at a time.  XactLockTableWait would go
- * straight to the top one and sleep through a ROLLBACK TO an outer savepoint.
- */
 static void
 lock_transaction(void *argument)
 {
 	TransactionSleep *sleep = argument;
-	TransactionId xid = sleep->xid;
 	char		timeout[32];
 
 	snprintf(timeout, sizeof(timeout), "%ld", to_milliseconds(sleep->timeout_us));
 	(void) set_config_option("lock_timeout", timeout, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
 
-	while (TransactionIdIsValid(xid) && TransactionIdIsInProgress(xid))
-	{
-		LOCKTAG		tag;
-
-		CHECK_FOR_INTERRUPTS();
-		SET_LOCKTAG_TRANSACTION(tag, xid);
-		(void) LockAcquire(&tag, ShareLock, false, false);
-		LockRelease(&tag, ShareLock, false);
-		if (TransactionIdIsInProgress(xid))
-			xid = SubTransGetParent(xid);
-	}
-	CHECK_FOR_INTERRUPTS();
+	idem_store_blocker_wait(sleep->xid);
 }
 
 /*
