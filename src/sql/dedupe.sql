@@ -112,7 +112,6 @@ CREATE FUNCTION idemstore.dedupe_clear(
 	prefix text DEFAULT ''
 ) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_dedupe_clear';
 COMMENT ON FUNCTION idemstore.dedupe_clear(text) IS
-	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000, 40001 under SERIALIZABLE, as SELECT.';
+	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';

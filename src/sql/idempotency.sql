@@ -302,7 +302,6 @@ CREATE FUNCTION idemstore.forget_scope(
 	scope text
 ) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_forget_scope';
 COMMENT ON FUNCTION idemstore.forget_scope(text) IS
 	'Remove all committed records of a scope in any state; how many of them were live. Waits for open changes of them as DELETE does; who waits for one of them notices within a second. Errors: 22004, 54000, 25006.';

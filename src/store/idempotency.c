@@ -16,11 +16,13 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "store/idempotency.h"
+#include "store/removal.h"
 
 enum
 {
@@ -94,11 +96,22 @@ typedef struct Search
 	TimestampTz newest;
 } Search;
 
+/* the removal of a scope */
+typedef struct ScopeRemoval
+{
+	const text *scope;
+	IdemRecordVisitor removed;
+	void	   *arg;
+} ScopeRemoval;
+
 static Oid	fingerprint_index(IdemTable *table);
 static Oid	find_fingerprint_index(Relation rel);
 static bool is_fingerprint_index(Oid oid);
 static IdemVisit take_newest(TupleTableSlot *slot, void *arg);
 static IdemVisit take_rival(TupleTableSlot *slot, void *arg);
+static IdemRangeVisit is_over(TupleTableSlot *slot, void *arg);
+static IdemRangeVisit is_of_scope(TupleTableSlot *slot, void *arg);
+static void pass_on(TupleTableSlot *slot, void *arg);
 
 static void
 read_record(TupleTableSlot *slot, IdemRecord *record)
@@ -286,4 +299,62 @@ take_rival(TupleTableSlot *slot, void *arg)
 		idem_store_records_equal(record.key, search->key))
 		return IDEM_VISIT_NEXT;
 	return IDEM_VISIT_STOP;
+}
+
+int64
+idem_store_idempotency_expire(TimestampTz now, int32 max_rows)
+{
+	IdemRange	range = {COL_EXPIRES_AT, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE,
+	TimestampTzGetDatum(now)};
+	IdemTable	table;
+	int64		n;
+
+	idem_store_records_open(&table, &idem_store_idempotency, RowExclusiveLock);
+	n = idem_store_removal_some(&table, &range, is_over, &now, max_rows);
+	idem_store_table_close(&table);
+	return n;
+}
+
+static IdemRangeVisit
+is_over(TupleTableSlot *slot, void *arg)
+{
+	const TimestampTz *now = arg;
+	IdemRecord	record;
+
+	read_record(slot, &record);
+	return record.expires_at <= *now && record.lease_expires_at <= *now ?
+		IDEM_RANGE_TAKE : IDEM_RANGE_SKIP;
+}
+
+void
+idem_store_idempotency_remove_scope(text *scope, IdemRecordVisitor removed, void *arg)
+{
+	IdemRange	range = {COL_SCOPE, BTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(scope)};
+	ScopeRemoval removal = {.scope = scope, .removed = removed, .arg = arg};
+	IdemTable	table;
+
+	idem_store_records_open(&table, &idem_store_idempotency, RowExclusiveLock);
+	idem_store_removal_all(&table, &range, is_of_scope, pass_on, &removal);
+	idem_store_table_close(&table);
+}
+
+static IdemRangeVisit
+is_of_scope(TupleTableSlot *slot, void *arg)
+{
+	const ScopeRemoval *removal = arg;
+	IdemRecord	record;
+
+	read_record(slot, &record);
+	return idem_store_records_equal(record.scope, removal->scope) ?
+		IDEM_RANGE_TAKE : IDEM_RANGE_SKIP;
+}
+
+static void
+pass_on(TupleTableSlot *slot, void *arg)
+{
+	const ScopeRemoval *removal = arg;
+	IdemRecord	record;
+
+	read_record(slot, &record);
+	removal->removed(&record, removal->arg);
 }

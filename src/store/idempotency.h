@@ -39,19 +39,14 @@ extern bool idem_store_idempotency_find_rival(IdemTable *table, const text *key,
 											  text **rival_key,
 											  TransactionId *open_xid);
 
-/* Remove expired records.  $1: now, $2: the most rows to remove. */
-#define idem_store_idempotency_expire_sql \
-	"DELETE FROM idemstore.idempotency_records WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
-	" SELECT ctid FROM idemstore.idempotency_records" \
-	" WHERE expires_at OPERATOR(pg_catalog.<=) $1" \
-	" AND (lease_expires_at IS NULL OR lease_expires_at OPERATOR(pg_catalog.<=) $1)" \
-	" ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
+/*
+ * Remove at most max_rows records that have expired at now, and whose lease is
+ * over, the oldest first, but for those that others have locked.
+ */
+extern int64 idem_store_idempotency_expire(TimestampTz now, int32 max_rows);
 
-/* Remove the records of a scope, and count the live ones.  $1: scope, $2: now. */
-#define idem_store_idempotency_forget_scope_sql \
-	"WITH gone AS (" \
-	" DELETE FROM idemstore.idempotency_records WHERE scope OPERATOR(pg_catalog.=) $1" \
-	" RETURNING expires_at OPERATOR(pg_catalog.>) $2 AS was_live)" \
-	" SELECT pg_catalog.count(*) FROM gone WHERE was_live"
+/* Remove the records of a scope in any state, and show each to removed. */
+extern void idem_store_idempotency_remove_scope(text *scope, IdemRecordVisitor removed,
+												void *arg);
 
 #endif							/* IDEM_STORE_IDEMPOTENCY_H */

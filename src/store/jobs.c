@@ -7,9 +7,11 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/timestamp.h"
 
 #include "store/jobs.h"
+#include "store/removal.h"
 
 enum
 {
@@ -45,6 +47,17 @@ static const char *const status_names[] = {
 
 static void read_job(TupleTableSlot *slot, IdemRecord *record);
 static void put_job(const IdemRecord *record, Datum *values, bool *isnull);
+static IdemRangeVisit is_over(TupleTableSlot *slot, void *arg);
+static IdemRangeVisit has_prefix(TupleTableSlot *slot, void *arg);
+static void pass_on(TupleTableSlot *slot, void *arg);
+
+/* the removal of jobs with a prefix */
+typedef struct PrefixRemoval
+{
+	const text *prefix;
+	IdemRecordVisitor removed;
+	void	   *arg;
+} PrefixRemoval;
 
 IdemFamily	idem_store_jobs = {
 	.table = {
@@ -92,4 +105,66 @@ put_job(const IdemRecord *record, Datum *values, bool *isnull)
 	idem_store_records_put_instant(values, isnull, JOB_CREATED_AT, record->created_at);
 	idem_store_records_put_instant(values, isnull, JOB_COMPLETED_AT,
 								   record->completed_at);
+}
+
+int64
+idem_store_jobs_expire(TimestampTz now, int32 max_rows)
+{
+	IdemRange	range = {JOB_EXPIRES_AT, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE,
+	TimestampTzGetDatum(now)};
+	IdemTable	table;
+	int64		n;
+
+	idem_store_records_open(&table, &idem_store_jobs, RowExclusiveLock);
+	n = idem_store_removal_some(&table, &range, is_over, &now, max_rows);
+	idem_store_table_close(&table);
+	return n;
+}
+
+static IdemRangeVisit
+is_over(TupleTableSlot *slot, void *arg)
+{
+	const TimestampTz *now = arg;
+	IdemRecord	job;
+
+	read_job(slot, &job);
+	return idem_store_records_is_live(&job, *now) ? IDEM_RANGE_SKIP : IDEM_RANGE_TAKE;
+}
+
+void
+idem_store_jobs_remove_prefix(text *prefix, IdemRecordVisitor removed, void *arg)
+{
+	IdemRange	range = {JOB_HASH, BTGreaterEqualStrategyNumber, F_TEXT_GE,
+	PointerGetDatum(prefix)};
+	PrefixRemoval removal = {.prefix = prefix, .removed = removed, .arg = arg};
+	IdemTable	table;
+
+	idem_store_records_open(&table, &idem_store_jobs, RowExclusiveLock);
+	idem_store_removal_all(&table, &range, has_prefix, pass_on, &removal);
+	idem_store_table_close(&table);
+}
+
+/* the first hash without the prefix ends those that have it */
+static IdemRangeVisit
+has_prefix(TupleTableSlot *slot, void *arg)
+{
+	const PrefixRemoval *removal = arg;
+	const text *prefix = removal->prefix;
+	IdemRecord	job;
+
+	read_job(slot, &job);
+	if (VARSIZE_ANY_EXHDR(job.key) >= VARSIZE_ANY_EXHDR(prefix) &&
+		memcmp(VARDATA_ANY(job.key), VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix)) == 0)
+		return IDEM_RANGE_TAKE;
+	return IDEM_RANGE_END;
+}
+
+static void
+pass_on(TupleTableSlot *slot, void *arg)
+{
+	const PrefixRemoval *removal = arg;
+	IdemRecord	job;
+
+	read_job(slot, &job);
+	removal->removed(&job, removal->arg);
 }

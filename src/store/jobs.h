@@ -12,16 +12,14 @@
 
 extern IdemFamily idem_store_jobs;
 
-/* Remove expired jobs.  $1: now, $2: the most rows to remove. */
-#define idem_store_jobs_expire_sql \
-	"DELETE FROM idemstore.dedupe_jobs WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(" \
-	" SELECT ctid FROM idemstore.dedupe_jobs" \
-	" WHERE expires_at OPERATOR(pg_catalog.<=) $1" \
-	" ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
+/* Remove at most max_rows jobs that have expired at now, as records are. */
+extern int64 idem_store_jobs_expire(TimestampTz now, int32 max_rows);
 
-/* The jobs whose hash begins with $1: hash, ctid, expires_at. */
-#define idem_store_jobs_prefix_sql \
-	"SELECT hash, ctid, expires_at FROM idemstore.dedupe_jobs" \
-	" WHERE pg_catalog.starts_with(hash, $1) ORDER BY hash"
+/*
+ * Remove the committed jobs whose hash begins so, byte for byte and in the order
+ * of their hashes, and show each to removed.
+ */
+extern void idem_store_jobs_remove_prefix(text *prefix, IdemRecordVisitor removed,
+										  void *arg);
 
 #endif							/* IDEM_STORE_JOBS_H */

@@ -69,6 +69,8 @@ typedef struct IdemFamily
 	void		(*columns) (const IdemRecord *record, Datum *values, bool *isnull);
 } IdemFamily;
 
+typedef void (*IdemRecordVisitor) (const IdemRecord *record, void *arg);
+
 extern void idem_store_records_open(IdemTable *table, IdemFamily *family,
 									LOCKMODE lockmode);
 

@@ -130,8 +130,7 @@ SELECT is_empty(
 SELECT results_eq(
 	$$SELECT name, proconfig::text COLLATE "default" FROM contract AS c JOIN pg_proc AS p ON p.proname = c.name
 		WHERE p.pronamespace = 'idemstore'::regnamespace AND prosecdef ORDER BY 1$$,
-	$$VALUES ('expire', '{"search_path=pg_catalog, pg_temp",enable_sort=off}'),
-		('forget_scope', '{"search_path=pg_catalog, pg_temp"}')$$,
+	$$VALUES ('expire', '{"search_path=pg_catalog, pg_temp",enable_sort=off}')$$,
 	'what runs with the owner''s rights has a search_path of its own');
 
 -- settings

@@ -1,16 +1,16 @@
 /*
  * expiry.c
- *		Removing what has expired, one statement a relation.
+ *		Removing what has expired, one relation after the other.
  *
- * A row is locked before it is removed, and locked rows are skipped: whoever
- * holds a lock on an expired row is reclaiming it.  The condition is checked
- * again after the lock, on the newest version, which is what FOR UPDATE does.
+ * Rows that others have locked are skipped: whoever holds a lock on an expired
+ * row is reclaiming it.
  *
  * A table that expires registers itself by its line in the list.  Each has its
  * turn in a subtransaction: what fails there leaves the others alone.
  */
 #include "postgres.h"
 
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -19,7 +19,6 @@
 #include "engine/cache/care.h"
 #include "engine/care/expiry.h"
 #include "engine/common/count.h"
-#include "engine/common/spi.h"
 #include "engine/common/userlock.h"
 #include "pg/attempt.h"
 #include "pg/clock.h"
@@ -31,8 +30,6 @@
 /* removes at most max_rows of what has expired at now, and returns how many */
 typedef int64 (*ExpirySource) (TimestampTz now, int32 max_rows);
 
-static int64 expire_records(TimestampTz now, int32 max_rows);
-static int64 expire_jobs(TimestampTz now, int32 max_rows);
 static int64 expire_rate_limits(TimestampTz now, int32 max_rows);
 static int64 expire_cooldowns(TimestampTz now, int32 max_rows);
 
@@ -53,8 +50,8 @@ static const struct Source
 }			sources[] =
 
 {
-	{"idempotency_records", ROWS, IDEM_STATS_IDEMPOTENCY, expire_records},
-	{"dedupe_jobs", ROWS, IDEM_STATS_DEDUPE, expire_jobs},
+	{"idempotency_records", ROWS, IDEM_STATS_IDEMPOTENCY, idem_store_idempotency_expire},
+	{"dedupe_jobs", ROWS, IDEM_STATS_DEDUPE, idem_store_jobs_expire},
 	{"cache_entries", ROWS, IDEM_STATS_CACHE, idem_cache_care_expire_entries, "cache_leases"},
 	{"cache_leases", ROWS, IDEM_STATS_CACHE, idem_cache_care_expire_leases},
 	{"cache_invalidations", PREPARATION, IDEM_STATS_CACHE, idem_cache_care_stamp_marks, "cache_leases"},
@@ -153,18 +150,6 @@ idem_care_expiry_try_lock(void)
 
 	idem_userlock_set_tag(&tag, IDEM_LOCK_EXPIRY, 0, cstring_to_text("expiry"), NULL);
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
-}
-
-static int64
-expire_records(TimestampTz now, int32 max_rows)
-{
-	return idem_spi_expire(idem_store_idempotency_expire_sql, now, max_rows);
-}
-
-static int64
-expire_jobs(TimestampTz now, int32 max_rows)
-{
-	return idem_spi_expire(idem_store_jobs_expire_sql, now, max_rows);
 }
 
 static int64

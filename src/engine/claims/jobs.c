@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/timestamp.h"
@@ -17,7 +16,6 @@
 #include "engine/claims/claims.h"
 #include "engine/claims/jobs.h"
 #include "engine/common/count.h"
-#include "engine/common/spi.h"
 #include "engine/common/wait.h"
 #include "pg/clock.h"
 #include "pg/guc.h"
@@ -25,17 +23,10 @@
 StaticAssertDecl(IDEM_COUNT_WAIT_COMPLETED + IDEM_JOB_ABSENT == IDEM_COUNT_WAIT_ABSENT,
 				 "waits are counted in the order of IdemJobOutcome");
 
-/* the removal of many */
-typedef struct Clearing
-{
-	int64		nlive;
-	IdemTable	table;
-} Clearing;
-
 static Interval kept_for(const Interval *timeout);
 static IdemAction decide_end(const IdemTarget *target, IdemRecord *record,
 							 TimestampTz now, void *arg);
-static void clear_job(HeapTuple row, TupleDesc desc, void *arg);
+static void count_cleared(const IdemRecord *job, void *arg);
 static IdemJobOutcome await_end(const text *hash, int64 timeout_us,
 								struct varlena **value, struct varlena **error);
 
@@ -144,39 +135,21 @@ idem_claims_jobs_is_in_progress(const text *hash)
 	return view == IDEM_VIEW_PENDING || view == IDEM_VIEW_OWN;
 }
 
-/* In one order, and one by one, so that no isolation level makes it fail. */
 int64
 idem_claims_jobs_clear(text *prefix)
 {
-	Clearing	clearing = {0};
-	Oid			type = TEXTOID;
-	Datum		value = PointerGetDatum(prefix);
+	int64		nlive = 0;
 
-	idem_store_records_open(&clearing.table, &idem_store_jobs, RowExclusiveLock);
-	idem_spi_each(idem_store_jobs_prefix_sql, 1, &type, &value, clear_job, &clearing);
-	idem_store_table_close(&clearing.table);
-	return clearing.nlive;
+	idem_store_jobs_remove_prefix(prefix, count_cleared, &nlive);
+	return nlive;
 }
 
-/* What an open change leaves is removed, what comes after a removal is not. */
 static void
-clear_job(HeapTuple row, TupleDesc desc, void *arg)
+count_cleared(const IdemRecord *job, void *arg)
 {
-	Clearing   *clearing = arg;
-	IdemTable  *table = &clearing->table;
-	bool		isnull;
-	text	   *hash = DatumGetTextPP(SPI_getbinval(row, desc, 1, &isnull));
-	ItemPointerData tid = *(ItemPointer) DatumGetPointer(SPI_getbinval(row, desc, 2, &isnull));
-	IdemRecord	job;
+	int64	   *nlive = arg;
 
-	job.expires_at = DatumGetTimestampTz(SPI_getbinval(row, desc, 3, &isnull));
-	while (!idem_store_tuple_delete_version(table, &tid))
-	{
-		if (!idem_store_tuple_follow(table, &tid))
-			return;
-		idem_store_records_read(table, table->scan, &job);
-	}
-	idem_wait_wake(&idem_store_jobs, hash, NULL);
-	if (idem_store_records_is_live(&job, idem_clock_now()))
-		clearing->nlive++;
+	idem_wait_wake(&idem_store_jobs, job->key, NULL);
+	if (idem_store_records_is_live(job, idem_clock_now()))
+		(*nlive)++;
 }

@@ -5,13 +5,11 @@
 #include "postgres.h"
 
 #include "access/transam.h"
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #include "engine/claims/change.h"
 #include "engine/claims/value.h"
-#include "engine/common/spi.h"
 #include "engine/common/wait.h"
 #include "pg/clock.h"
 #include "store/blocker.h"
@@ -23,6 +21,7 @@ static bool replace_base(IdemTable *table, const IdemStart *request,
 static bool insert_value(IdemTable *table, const IdemStart *request);
 static IdemAction decide_forget(const IdemTarget *target, IdemRecord *record,
 								TimestampTz now, void *arg);
+static void count_forgotten(const IdemRecord *record, void *arg);
 
 void
 idem_claims_value_set(const IdemStart *request)
@@ -96,24 +95,21 @@ decide_forget(const IdemTarget *target, IdemRecord *record, TimestampTz now,
 	return record == NULL ? IDEM_NOTHING : IDEM_DELETE_AND_WAKE;
 }
 
-/*
- * Set-oriented, so SQL.  Waiters of these records are not woken by the commit,
- * they look within a second.
- */
 int64
 idem_claims_value_forget_scope(text *scope)
 {
-	Oid			types[] = {TEXTOID, TIMESTAMPTZOID};
-	Datum		values[] = {PointerGetDatum(scope),
-	TimestampTzGetDatum(idem_clock_now())};
-	int64		result;
-	bool		isnull;
+	int64		nlive = 0;
 
-	SPI_connect();
-	idem_spi_execute(idem_store_idempotency_forget_scope_sql, lengthof(types), types,
-					 values, NULL, SPI_OK_SELECT);
-	result = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
-										 SPI_tuptable->tupdesc, 1, &isnull));
-	SPI_finish();
-	return result;
+	idem_store_idempotency_remove_scope(scope, count_forgotten, &nlive);
+	return nlive;
+}
+
+static void
+count_forgotten(const IdemRecord *record, void *arg)
+{
+	int64	   *nlive = arg;
+
+	idem_wait_wake(&idem_store_idempotency, record->key, record->scope);
+	if (idem_store_records_is_live(record, idem_clock_now()))
+		(*nlive)++;
 }

@@ -17,7 +17,7 @@ extern void idem_claims_value_set(const IdemStart *request);
 /* Remove a record in any state; false when there was no live one. */
 extern bool idem_claims_value_forget(text *key, text *scope);
 
-/* Remove all records of a scope by SQL, with the rights of the caller. */
+/* Remove all committed records of a scope; how many were live? */
 extern int64 idem_claims_value_forget_scope(text *scope);
 
 #endif							/* IDEM_CLAIMS_VALUE_H */

@@ -6,3 +6,11 @@ COMMENT ON FUNCTION idemstore.expire(integer) IS
 
 -- privileges.sql creates it anew.
 DROP FUNCTION idemstore.grant_usage(regrole, text);
+
+-- idempotency
+ALTER FUNCTION idemstore.forget_scope(text) SECURITY INVOKER RESET search_path;
+
+-- dedupe
+ALTER FUNCTION idemstore.dedupe_clear(text) SECURITY INVOKER RESET search_path;
+COMMENT ON FUNCTION idemstore.dedupe_clear(text) IS
+	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';
