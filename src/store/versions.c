@@ -17,63 +17,33 @@
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
-#include "storage/lmgr.h"
-#include "storage/procarray.h"
-#include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "pg/compat.h"
+#include "store/scan.h"
 #include "store/versions.h"
 
-/* a scan of an index by the equality of its leading columns */
-typedef struct KeyScan
-{
-	IdemTable  *table;
-	Relation	index;
-	int			nkeys;
-	const Datum *keys;
-} KeyScan;
-
-/* an insertion that has not settled */
-typedef struct Speculation
-{
-	TransactionId xid;
-	uint32		token;
-} Speculation;
-
-static KeyScan key_scan(IdemTable *table, const IdemKey *key, Datum *keys);
-static IndexScanDesc begin(const KeyScan *scan, Snapshot snapshot);
-static bool find_own(const KeyScan *scan, Snapshot snapshot);
+static IdemScan key_scan(IdemTable *table, const IdemKey *key, Datum *keys);
+static bool find_own(const IdemScan *scan, Snapshot snapshot);
 static bool is_own(TupleTableSlot *slot);
 static bool is_removed_by_us(TupleTableSlot *slot, Snapshot snapshot);
-static bool probe_once(const KeyScan *scan);
+static bool probe_once(const IdemScan *scan);
 static bool is_only_version(const IdemTable *table);
-static bool find_latest(const KeyScan *scan, IdemVisitor visit, void *arg);
-static bool match_dirty_once(const KeyScan *scan, IdemVisitor visit, void *arg);
+static bool find_latest(const IdemScan *scan, IdemVisitor visit, void *arg);
+static bool match_dirty_once(const IdemScan *scan, IdemVisitor visit, void *arg);
 static bool offer(IdemTable *table, TransactionId open_xid, IdemVisitor visit,
 				  void *arg);
 static IdemVisit take_any(TupleTableSlot *slot, void *arg);
-static bool is_speculative(const SnapshotData *dirty, Speculation *speculation);
-static bool wait_for(const Speculation *speculation);
-static void clear(IdemVersion *version);
-static void clear_scan(IdemTable *table);
-static void keep(IdemTable *table, IdemVersion *version, TransactionId open_xid);
-static bool is_there(const IdemVersion *version);
-static bool is_superseded(TupleTableSlot *slot);
-static bool has_ended(TransactionId xid);
-static HeapTupleHeader header_of(TupleTableSlot *slot);
 
 void
 idem_store_versions_probe(IdemTable *table, const IdemKey *key)
 {
 	Datum		keys[IDEM_MAX_KEY_COLUMNS];
-	KeyScan		scan = key_scan(table, key, keys);
+	IdemScan	scan = key_scan(table, key, keys);
 
 	CommandCounterIncrement();
 	do
@@ -85,7 +55,7 @@ bool
 idem_store_versions_find(IdemTable *table, const IdemKey *key)
 {
 	Datum		keys[IDEM_MAX_KEY_COLUMNS];
-	KeyScan		scan = key_scan(table, key, keys);
+	IdemScan	scan = key_scan(table, key, keys);
 
 	for (;;)
 	{
@@ -101,15 +71,15 @@ bool
 idem_store_versions_fetch(IdemTable *table, const IdemKey *key, Snapshot snapshot)
 {
 	Datum		keys[IDEM_MAX_KEY_COLUMNS];
-	KeyScan		scan = key_scan(table, key, keys);
-	IndexScanDesc desc = begin(&scan, snapshot);
+	IdemScan	scan = key_scan(table, key, keys);
+	IndexScanDesc desc = idem_store_scan_begin(&scan, snapshot);
 	bool		found;
 
 	found = index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table));
 	if (found)
-		keep(table, &table->base, InvalidTransactionId);
+		idem_store_scan_keep(table, &table->base, InvalidTransactionId);
 	index_endscan(desc);
-	if (found && IsolationUsesXactSnapshot() && is_superseded(table->base.slot))
+	if (found && IsolationUsesXactSnapshot() && idem_store_scan_is_superseded(table->base.slot))
 		return find_own(&scan, snapshot);
 	return found;
 }
@@ -119,13 +89,13 @@ idem_store_versions_match(IdemTable *table, Oid index, int nkeys,
 						  const Datum *keys, Snapshot snapshot,
 						  IdemVisitor visit, void *arg)
 {
-	KeyScan		scan = {.table = table, .nkeys = nkeys, .keys = keys};
+	IdemScan	scan = {.table = table, .nkeys = nkeys, .keys = keys};
 	IndexScanDesc desc;
 	bool		goes_on = true;
 
-	clear(&table->match);
+	idem_store_scan_clear(&table->match);
 	scan.index = index_open(index, AccessShareLock);
-	desc = begin(&scan, snapshot);
+	desc = idem_store_scan_begin(&scan, snapshot);
 	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -133,30 +103,30 @@ idem_store_versions_match(IdemTable *table, Oid index, int nkeys,
 	}
 	index_endscan(desc);
 	index_close(scan.index, AccessShareLock);
-	return is_there(&table->match);
+	return idem_store_scan_is_there(&table->match);
 }
 
 bool
 idem_store_versions_match_any(IdemTable *table, Oid index, int nkeys,
 							  const Datum *keys, IdemVisitor visit, void *arg)
 {
-	KeyScan		scan = {.table = table, .nkeys = nkeys, .keys = keys};
+	IdemScan	scan = {.table = table, .nkeys = nkeys, .keys = keys};
 
 	scan.index = index_open(index, AccessShareLock);
 	do
 		CHECK_FOR_INTERRUPTS();
 	while (!match_dirty_once(&scan, visit, arg));
-	if (!is_there(&table->match))
+	if (!idem_store_scan_is_there(&table->match))
 		find_latest(&scan, visit, arg);
 	index_close(scan.index, AccessShareLock);
-	return is_there(&table->match);
+	return idem_store_scan_is_there(&table->match);
 }
 
 /* the columns of the primary key's index may stand in any order */
-static KeyScan
+static IdemScan
 key_scan(IdemTable *table, const IdemKey *key, Datum *keys)
 {
-	KeyScan		scan = {.table = table, .index = table->pkey, .keys = keys};
+	IdemScan	scan = {.table = table, .index = table->pkey, .keys = keys};
 	int			i;
 
 	scan.nkeys = table->info->nkeys;
@@ -165,36 +135,16 @@ key_scan(IdemTable *table, const IdemKey *key, Datum *keys)
 	return scan;
 }
 
-static IndexScanDesc
-begin(const KeyScan *scan, Snapshot snapshot)
-{
-	IndexScanDesc desc;
-	ScanKeyData scan_keys[IDEM_MAX_KEY_COLUMNS];
-	int			i;
-
-	Assert(scan->nkeys <= IDEM_MAX_KEY_COLUMNS);
-	for (i = 0; i < scan->nkeys; i++)
-	{
-		ScanKeyInit(&scan_keys[i], i + 1, BTEqualStrategyNumber, F_TEXTEQ,
-					scan->keys[i]);
-		scan_keys[i].sk_collation = scan->index->rd_indcollation[i];
-	}
-	desc = idem_compat_index_beginscan(scan->table->rel, scan->index, snapshot,
-									   scan->nkeys);
-	index_rescan(desc, scan_keys, scan->nkeys, NULL, 0);
-	return desc;
-}
-
 /*
  * The snapshot of a transaction shows a version that others have replaced since.
  * Where this transaction has in turn written what they left, that is the row to
  * it, or nothing if it removed it.
  */
 static bool
-find_own(const KeyScan *scan, Snapshot snapshot)
+find_own(const IdemScan *scan, Snapshot snapshot)
 {
 	IdemTable  *table = scan->table;
-	IndexScanDesc desc = begin(scan, SnapshotAny);
+	IndexScanDesc desc = idem_store_scan_begin(scan, SnapshotAny);
 	bool		is_removed = false;
 	bool		is_found = false;
 
@@ -206,7 +156,7 @@ find_own(const KeyScan *scan, Snapshot snapshot)
 			table_tuple_satisfies_snapshot(table->rel, table->scan, snapshot);
 	}
 	if (is_found)
-		keep(table, &table->base, InvalidTransactionId);
+		idem_store_scan_keep(table, &table->base, InvalidTransactionId);
 	index_endscan(desc);
 	return is_found || !is_removed;
 }
@@ -214,7 +164,7 @@ find_own(const KeyScan *scan, Snapshot snapshot)
 static bool
 is_own(TupleTableSlot *slot)
 {
-	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header_of(slot)));
+	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(idem_store_scan_header(slot)));
 }
 
 /*
@@ -226,11 +176,11 @@ static bool
 is_removed_by_us(TupleTableSlot *slot, Snapshot snapshot)
 {
 	Buffer		buffer = ((BufferHeapTupleTableSlot *) slot)->buffer;
-	HeapTupleHeader header = header_of(slot);
+	HeapTupleHeader header = idem_store_scan_header(slot);
 	bool		result;
 
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	result = is_superseded(slot) &&
+	result = idem_store_scan_is_superseded(slot) &&
 		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(header)) &&
 		HeapTupleHeaderGetCmax(header) < snapshot->curcid;
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
@@ -239,39 +189,39 @@ is_removed_by_us(TupleTableSlot *slot, Snapshot snapshot)
 
 /* false when what was seen did not hold to the end */
 static bool
-probe_once(const KeyScan *scan)
+probe_once(const IdemScan *scan)
 {
 	IdemTable  *table = scan->table;
 	SnapshotData dirty;
 	IndexScanDesc desc;
-	Speculation speculation = {0};
+	IdemSpeculation speculation = {0};
 	bool		has_two_bases = false;
 
-	clear(&table->base);
-	clear(&table->pending);
+	idem_store_scan_clear(&table->base);
+	idem_store_scan_clear(&table->pending);
 	table->is_base_locked = false;
 	InitDirtySnapshot(dirty);
-	desc = begin(scan, &dirty);
+	desc = idem_store_scan_begin(scan, &dirty);
 	while (!has_two_bases && !is_only_version(table) &&
 		   index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)) &&
-		   !is_speculative(&dirty, &speculation))
+		   !idem_store_scan_is_speculative(&dirty, &speculation))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!TransactionIdIsValid(dirty.xmin))
 		{
 			has_two_bases = idem_store_versions_has_base(table);
-			keep(table, &table->base, dirty.xmax);
+			idem_store_scan_keep(table, &table->base, dirty.xmax);
 		}
 		else if (!idem_store_versions_has_pending(table) ||
-				 !is_superseded(table->scan))
-			keep(table, &table->pending, dirty.xmin);
+				 !idem_store_scan_is_superseded(table->scan))
+			idem_store_scan_keep(table, &table->pending, dirty.xmin);
 	}
 	index_endscan(desc);
-	clear_scan(table);
+	idem_store_scan_clear_current(table);
 
-	return !wait_for(&speculation) && !has_two_bases &&
-		!has_ended(table->base.open_xid) &&
-		!has_ended(table->pending.open_xid);
+	return !idem_store_scan_wait_for(&speculation) && !has_two_bases &&
+		!idem_store_scan_has_ended(table->base.open_xid) &&
+		!idem_store_scan_has_ended(table->pending.open_xid);
 }
 
 /*
@@ -290,14 +240,14 @@ is_only_version(const IdemTable *table)
  * locks: see above.
  */
 static bool
-find_latest(const KeyScan *scan, IdemVisitor visit, void *arg)
+find_latest(const IdemScan *scan, IdemVisitor visit, void *arg)
 {
 	IdemTable  *table = scan->table;
 	Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
-	IndexScanDesc desc = begin(scan, SnapshotAny);
+	IndexScanDesc desc = idem_store_scan_begin(scan, SnapshotAny);
 	bool		goes_on = true;
 
-	clear(&table->match);
+	idem_store_scan_clear(&table->match);
 	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -305,36 +255,36 @@ find_latest(const KeyScan *scan, IdemVisitor visit, void *arg)
 			goes_on = offer(table, InvalidTransactionId, visit, arg);
 	}
 	index_endscan(desc);
-	clear_scan(table);
+	idem_store_scan_clear_current(table);
 	UnregisterSnapshot(latest);
-	return is_there(&table->match);
+	return idem_store_scan_is_there(&table->match);
 }
 
 /* false when what was seen did not hold to the end */
 static bool
-match_dirty_once(const KeyScan *scan, IdemVisitor visit, void *arg)
+match_dirty_once(const IdemScan *scan, IdemVisitor visit, void *arg)
 {
 	IdemTable  *table = scan->table;
 	SnapshotData dirty;
 	IndexScanDesc desc;
-	Speculation speculation = {0};
+	IdemSpeculation speculation = {0};
 	bool		goes_on = true;
 
-	clear(&table->match);
+	idem_store_scan_clear(&table->match);
 	InitDirtySnapshot(dirty);
-	desc = begin(scan, &dirty);
+	desc = idem_store_scan_begin(scan, &dirty);
 	while (goes_on &&
 		   index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)) &&
-		   !is_speculative(&dirty, &speculation))
+		   !idem_store_scan_is_speculative(&dirty, &speculation))
 	{
 		CHECK_FOR_INTERRUPTS();
 		goes_on = offer(table, TransactionIdIsValid(dirty.xmin) ?
 						dirty.xmin : dirty.xmax, visit, arg);
 	}
 	index_endscan(desc);
-	clear_scan(table);
+	idem_store_scan_clear_current(table);
 
-	return !wait_for(&speculation) && !has_ended(table->match.open_xid);
+	return !idem_store_scan_wait_for(&speculation) && !idem_store_scan_has_ended(table->match.open_xid);
 }
 
 /* show the row in the scan's slot to the visitor; shall the scan go on? */
@@ -344,7 +294,7 @@ offer(IdemTable *table, TransactionId open_xid, IdemVisitor visit, void *arg)
 	IdemVisit	choice = visit(table->scan, arg);
 
 	if (choice != IDEM_VISIT_NEXT)
-		keep(table, &table->match, open_xid);
+		idem_store_scan_keep(table, &table->match, open_xid);
 	return choice != IDEM_VISIT_STOP;
 }
 
@@ -354,91 +304,20 @@ take_any(TupleTableSlot *slot, void *arg)
 	return IDEM_VISIT_STOP;
 }
 
-static bool
-is_speculative(const SnapshotData *dirty, Speculation *speculation)
-{
-	speculation->xid = dirty->xmin;
-	speculation->token = dirty->speculativeToken;
-	return dirty->speculativeToken != 0;
-}
-
-/* true when there was something to wait for */
-static bool
-wait_for(const Speculation *speculation)
-{
-	if (speculation->token == 0)
-		return false;
-	SpeculativeInsertionWait(speculation->xid, speculation->token);
-	return true;
-}
-
-static void
-clear(IdemVersion *version)
-{
-	if (version->slot != NULL)
-		ExecClearTuple(version->slot);
-	version->open_xid = InvalidTransactionId;
-}
-
-static void
-clear_scan(IdemTable *table)
-{
-	if (table->scan != NULL)
-		ExecClearTuple(table->scan);
-}
-
-/* hand the row in the scan's slot over, without copying it */
-static void
-keep(IdemTable *table, IdemVersion *version, TransactionId open_xid)
-{
-	TupleTableSlot *slot = version->slot;
-
-	version->slot = table->scan;
-	version->open_xid = open_xid;
-	table->scan = slot;
-}
-
-static bool
-is_there(const IdemVersion *version)
-{
-	return version->slot != NULL && !TTS_EMPTY(version->slot);
-}
-
 bool
 idem_store_versions_has_base(const IdemTable *table)
 {
-	return is_there(&table->base);
+	return idem_store_scan_is_there(&table->base);
 }
 
 bool
 idem_store_versions_has_pending(const IdemTable *table)
 {
-	return is_there(&table->pending);
+	return idem_store_scan_is_there(&table->pending);
 }
 
 bool
 idem_store_versions_base_is_own(const IdemTable *table)
 {
 	return is_own(table->base.slot);
-}
-
-/* a dirty scan also returns what an open transaction made and changed again */
-static bool
-is_superseded(TupleTableSlot *slot)
-{
-	uint16		infomask = header_of(slot)->t_infomask;
-
-	return (infomask & HEAP_XMAX_INVALID) == 0 && !HEAP_XMAX_IS_LOCKED_ONLY(infomask);
-}
-
-static bool
-has_ended(TransactionId xid)
-{
-	return TransactionIdIsValid(xid) && !TransactionIdIsInProgress(xid);
-}
-
-static HeapTupleHeader
-header_of(TupleTableSlot *slot)
-{
-	return ExecFetchSlotHeapTuple(slot, false, NULL)->t_data;
 }
