@@ -270,6 +270,25 @@ idem_ratemath_log_merge(IdemRunLog *log, const IdemRunLog *other)
 	}
 }
 
+void
+idem_ratemath_log_coarsen(IdemRunLog *log)
+{
+	int			length = 0;
+	int			i;
+
+	if (log->length <= IDEM_MIN_RUNS)
+		return;
+	for (i = 0; i < log->length; i += 2)
+	{
+		int			last = Min(i + 1, log->length - 1);
+
+		log->count[length] = last == i ? log->count[i] :
+			add_bounded(log->count[i], log->count[last]);
+		log->at[length++] = log->at[last];
+	}
+	log->length = length;
+}
+
 int64
 idem_ratemath_log_count(const IdemRunLog *log, int64 now)
 {

@@ -25,6 +25,10 @@ extern void idem_ratemath_log_append(IdemRunLog *log, int64 now, int64 count);
 /* Add the runs of one log to those of another one for the same window. */
 extern void idem_ratemath_log_merge(IdemRunLog *log, const IdemRunLog *other);
 
+/* Make one run of each two, if there are more than IDEM_MIN_RUNS. */
+#define IDEM_MIN_RUNS	4
+extern void idem_ratemath_log_coarsen(IdemRunLog *log);
+
 /* requests newer than an instant */
 extern int64 idem_ratemath_log_count_since(const IdemRunLog *log, int64 instant);
 

@@ -10,8 +10,12 @@
 
 #include "ratemath/bytes.h"
 #include "ratemath/log.h"
+#include "ratemath/ratemath.h"
 
 #define HEADER_SIZE (2 * sizeof(uint8) + 2 * sizeof(int64))
+
+StaticAssertDecl(1 + HEADER_SIZE + IDEM_MAX_RUNS * (sizeof(uint32) + sizeof(int64)) == IDEM_RATE_MAX_LOG_SIZE,
+				 "the algorithm's byte and a full log with large counts");
 
 /* Runs are copied in blocks of so many, which the compiler makes vectors. */
 #define BLOCK 4

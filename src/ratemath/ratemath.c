@@ -185,6 +185,19 @@ idem_ratemath_record(IdemRateState *state, const IdemRateLimit *limit,
 	}
 }
 
+void
+idem_ratemath_coarsen(IdemRateState *state)
+{
+	if (state->algorithm == IDEM_SLIDING_WINDOW)
+		idem_ratemath_log_coarsen(&state->as.log);
+	else if (state->algorithm == IDEM_ADAPTIVE)
+	{
+		idem_ratemath_log_coarsen(&state->as.adaptive.user);
+		idem_ratemath_log_coarsen(&state->as.adaptive.background);
+		idem_ratemath_log_coarsen(&state->as.adaptive.activity);
+	}
+}
+
 int64
 idem_ratemath_expires_at(const IdemRateState *state)
 {

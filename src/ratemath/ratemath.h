@@ -33,6 +33,12 @@ extern void idem_ratemath_decide(const IdemRateState *state,
 extern void idem_ratemath_record(IdemRateState *state, const IdemRateLimit *limit,
 								 const IdemRateRequest *request);
 
+/*
+ * Take less room: in logs of more than a few runs, each two become one.  What
+ * was taken leaves its window later than it would, never earlier.
+ */
+extern void idem_ratemath_coarsen(IdemRateState *state);
+
 /* from when on the state says no more than an empty one */
 extern int64 idem_ratemath_expires_at(const IdemRateState *state);
 
@@ -45,6 +51,9 @@ extern int64 idem_ratemath_recent_users(const IdemRateState *state,
  * 4, 8, 16, 32 or 64 runs, so that a state seldom outgrows its place.
  */
 #define IDEM_RATE_MAX_ENCODED_SIZE	2560
+
+/* of a sliding window */
+#define IDEM_RATE_MAX_LOG_SIZE	787
 
 extern Size idem_ratemath_encode(const IdemRateState *state, char *bytes);
 

@@ -19,20 +19,29 @@ typedef struct IdemRateLog
 	const char *policy;			/* NULL for a limit given in the call */
 	const IdemRateLimit *limit;
 	IdemRateState state;
+	Size		old_position;	/* of its block in the row that was read */
+	Size		old_size;		/* 0 when there was none */
+	Size		new_size;
 } IdemRateLog;
 
 /* Fill the log's state from the bytes of the row, where it is in them. */
 extern void idem_limits_state_read(const char *bytes, Size size, TimestampTz now,
 								   IdemRateLog *log);
 
+/* What a row holds, or is to hold. */
+typedef struct IdemRateRow
+{
+	char	   *bytes;			/* of one to be: IDEM_SLOTS_MAX_STATE_SIZE */
+	Size		size;
+	TimestampTz expires_at;
+} IdemRateRow;
+
 /*
- * Make the bytes of the row anew from these logs, and from the other blocks
- * that still mean something.  Raises 54000 when they need more than the
- * buffer.  Returns the size.
+ * Make the row anew from these logs, which were read from the old one, and
+ * from the other blocks that still mean something, as far as there is room.
+ * Logs that take too much become coarser.
  */
-extern Size idem_limits_state_write(const IdemRateLog *logs, int nlogs,
-									const char *old, Size old_size, TimestampTz now,
-									char *bytes, Size buffer_size,
-									TimestampTz *expires_at);
+extern void idem_limits_state_write(IdemRateLog *logs, int nlogs, const IdemRateRow *old,
+									TimestampTz now, IdemRateRow *row);
 
 #endif							/* IDEM_LIMITS_STATE_H */

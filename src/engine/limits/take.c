@@ -25,7 +25,7 @@ StaticAssertDecl(IDEM_COUNT_ALLOWED + IDEM_RATE_COOLDOWN == IDEM_COUNT_COOLDOWN,
 
 static void take(const IdemRateCall *call, IdemRateWork *work);
 static void count(const IdemRateWork *work);
-static void keep(IdemSlots *slots, IdemSlot *slot, const IdemRateWork *work);
+static void keep(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work);
 static void record_all(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n,
 					   bool is_allowed);
 static void read_only(const IdemRateCall *call, IdemRateWork *work);
@@ -91,12 +91,12 @@ count(const IdemRateWork *work)
 }
 
 static void
-keep(IdemSlots *slots, IdemSlot *slot, const IdemRateWork *work)
+keep(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work)
 {
 	char		bytes[IDEM_SLOTS_MAX_STATE_SIZE];
-	IdemRateRow row;
+	IdemRateRow row = {.bytes = bytes};
 
-	idem_limits_work_encode(slots, slot, work, bytes, &row);
+	idem_limits_work_encode(slots, slot, work, &row);
 	idem_slots_write(slots, slot, row.expires_at, row.bytes, row.size);
 }
 
@@ -150,8 +150,8 @@ record_all(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n,
 			continue;
 		if (is_allowed)
 			idem_limits_work_record(&works[i]);
-		idem_limits_work_encode(slots, &locked[i], &works[i],
-								palloc(IDEM_SLOTS_MAX_STATE_SIZE), &rows[i]);
+		rows[i].bytes = palloc(IDEM_SLOTS_MAX_STATE_SIZE);
+		idem_limits_work_encode(slots, &locked[i], &works[i], &rows[i]);
 	}
 	for (i = 0; i < n; i++)
 	{

@@ -2,8 +2,7 @@
  * take.h
  *		Asking for, taking and counting requests against rate limits.
  *
- * All raise ID428 when no limit is set and none is given, and 54000 when the
- * limits of a resource do not fit into its row.
+ * All raise ID428 when no limit is set and none is given.
  */
 #ifndef IDEM_LIMITS_TAKE_H
 #define IDEM_LIMITS_TAKE_H

@@ -100,15 +100,16 @@ idem_limits_work_record(IdemRateWork *work)
 
 void
 idem_limits_work_encode(const IdemSlots *slots, const IdemSlot *slot,
-						const IdemRateWork *work, char *bytes, IdemRateRow *row)
+						IdemRateWork *work, IdemRateRow *row)
 {
-	IdemSlotRow old;
-	bool		is_there = idem_slots_get(slots, slot, &old);
+	IdemRateRow old = {0};
+	IdemSlotRow found;
 
-	row->bytes = bytes;
-	row->size = idem_limits_state_write(work->logs, work->nlogs,
-										is_there ? idem_slots_page_row_bytes(&old) : NULL,
-										is_there ? idem_slots_page_row_room(&old) : 0,
-										work->now, bytes, IDEM_SLOTS_MAX_STATE_SIZE,
-										&row->expires_at);
+	if (idem_slots_get(slots, slot, &found))
+	{
+		old.bytes = (char *) idem_slots_page_row_bytes(&found);
+		old.size = idem_slots_page_row_room(&found);
+		old.expires_at = *found.expires_at;
+	}
+	idem_limits_state_write(work->logs, work->nlogs, &old, work->now, row);
 }

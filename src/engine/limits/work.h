@@ -24,14 +24,6 @@ typedef struct IdemRateWork
 	bool		must_keep_always;	/* or even if he only asks? */
 } IdemRateWork;
 
-/* What a row is to hold. */
-typedef struct IdemRateRow
-{
-	char	   *bytes;
-	Size		size;
-	TimestampTz expires_at;
-} IdemRateRow;
-
 /* Find the limits, and whatever else must be known before the row is locked. */
 extern void idem_limits_work_prepare(const IdemRateCall *call, IdemRateWork *work);
 
@@ -44,9 +36,8 @@ extern void idem_limits_work_decide(IdemRateWork *work, int64 cost);
 /* Count the request of the call. */
 extern void idem_limits_work_record(IdemRateWork *work);
 
-/* Make the row anew, in a buffer of IDEM_SLOTS_MAX_STATE_SIZE bytes. */
+/* Make the row anew. */
 extern void idem_limits_work_encode(const IdemSlots *slots, const IdemSlot *slot,
-									const IdemRateWork *work, char *bytes,
-									IdemRateRow *row);
+									IdemRateWork *work, IdemRateRow *row);
 
 #endif							/* IDEM_LIMITS_WORK_H */

@@ -14,3 +14,18 @@ ALTER FUNCTION idemstore.forget_scope(text) SECURITY INVOKER RESET search_path;
 ALTER FUNCTION idemstore.dedupe_clear(text) SECURITY INVOKER RESET search_path;
 COMMENT ON FUNCTION idemstore.dedupe_clear(text) IS
 	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';
+-- limits
+COMMENT ON FUNCTION idemstore.acquire(text, integer, text, bigint, interval, text) IS
+	'Take cost from every limit of the resource if all of them allow it, else take nothing. True if taken. Never waits for a transaction, is seen by all at once and not undone by ROLLBACK. quota and per, given together, are the limit instead of what is configured, a sliding window with a log for each per. priority: user or background (the default), for adaptive limits. False also while origin is in a cooldown. cost 0 only asks. Serves http-client-toolkit, RateLimitStore.acquire. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+COMMENT ON FUNCTION idemstore.consume(text, integer, text, bigint, interval, text) IS
+	'As acquire(), and says why: the policy that denied, or the one of which the least remains. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+COMMENT ON FUNCTION idemstore.acquire_all(text[], integer[]) IS
+	'Take from the configured limits of all resources, or from none. costs: one a resource, 1 each for NULL; a name that comes twice adds its costs. At most 64 resources. True if taken. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+COMMENT ON FUNCTION idemstore.can_proceed(text, integer, text, bigint, interval) IS
+	'Would acquire() take it now? Takes nothing. Works in a read-only transaction, and on a standby if rate_limit_state is logged. Serves http-client-toolkit, RateLimitStore.canProceed. Errors: 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+COMMENT ON FUNCTION idemstore.record_request(text, integer, text, bigint, interval) IS
+	'Count a request that was made, allowed or not. Serves http-client-toolkit, RateLimitStore.record. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+COMMENT ON FUNCTION idemstore.get_wait_time(text, integer, text, bigint, interval) IS
+	'How long until acquire() would take it if nobody else came: 0 if now, NULL if never. Serves http-client-toolkit, RateLimitStore.getWaitTime. Errors: 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+COMMENT ON FUNCTION idemstore.rate_limit_status(text, bigint, interval) IS
+	'What every policy of the resource says of a request of cost 1, the tightest first. Takes nothing. Serves http-client-toolkit, RateLimitStore.getStatus. Errors: 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
