@@ -1,16 +1,18 @@
 -- The guard against stampedes: who computes, who is told what, and which values are refused
 SET timezone = 'UTC';
 SET idemstore.test_clock = '2030-01-01 00:00:00+00';
+-- ahead of every clock, fences count by one
+SELECT setval('idemstore.fences', 9000000000000000) \g /dev/null
 
 -- a miss: the first caller computes, the others are told; only a live value is a hit
 SELECT * FROM idemstore.cache_fetch('k');
 SELECT * FROM idemstore.cache_fetch('k');
 SELECT key, fence, lease_expires_at, expires_at, created_at FROM idemstore.cache_leases;
-SELECT idemstore.cache_set('k', '{"n":  1}', '10 s', '{red}', 1893456000000000);
+SELECT idemstore.cache_set('k', '{"n":  1}', '10 s', '{red}', 9000000000000001);
 SELECT * FROM idemstore.cache_fetch('k');
 SELECT count(*) AS leases FROM idemstore.cache_leases;
 -- the fence is used up, and was nobody else's
-SELECT idemstore.cache_set('k', '2', fence => 1893456000000000), idemstore.cache_set('other', '2', fence => 1893456000000000), idemstore.cache_get('k');
+SELECT idemstore.cache_set('k', '2', fence => 9000000000000001), idemstore.cache_set('other', '2', fence => 9000000000000001), idemstore.cache_get('k');
 -- an entry that never expires, and a null, are hits
 SELECT idemstore.cache_set('never', 'null');
 SELECT outcome, value, value IS NULL AS is_null, expires_at FROM idemstore.cache_fetch('never');
@@ -38,12 +40,13 @@ SELECT idemstore.invalidate_by_tag('red'), idemstore.cache_delete('i 2');
 SELECT (idemstore.cache_fetch('i', stale => '1 h')).outcome, (idemstore.cache_fetch('i 2', stale => '1 h')).outcome;
 TRUNCATE idemstore.cache_leases;
 SELECT outcome FROM idemstore.cache_fetch('k', '4 s');
+SELECT fence AS former FROM idemstore.cache_leases WHERE key = 'k' \gset
 -- the lease is over: the next one computes, and the former's value is refused
 SET idemstore.test_clock = '2030-01-01 00:00:19.999999+00';
 SELECT outcome FROM idemstore.cache_fetch('k');
 SET idemstore.test_clock = '2030-01-01 00:00:20+00';
 SELECT outcome, fence FROM idemstore.cache_fetch('k', '1 min') \gset
-SELECT :'outcome' AS outcome, :fence > 1893456016000000 AS is_greater, idemstore.cache_set('k', '"late"', fence => 1893456016000000), idemstore.cache_set('k', '"new"', '1 s', fence => :fence);
+SELECT :'outcome' AS outcome, :fence > :former AS is_greater, idemstore.cache_set('k', '"late"', fence => :former), idemstore.cache_set('k', '"new"', '1 s', fence => :fence);
 SELECT outcome, value FROM idemstore.cache_fetch('k');
 -- over, but nobody else computes: taken, up to twice the lease
 SELECT fence FROM idemstore.cache_fetch('slow', '1 s') \gset slow_

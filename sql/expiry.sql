@@ -3,6 +3,8 @@
 SET debug_discard_caches = 0;
 SET timezone = 'UTC';
 SET idemstore.test_clock = '2026-01-01 00:00:00+00';
+-- ahead of every clock, fences count by one
+SELECT setval('idemstore.fences', 9000000000000000) \g /dev/null
 
 SELECT outcome FROM idemstore.start_processing('p', 'fp', ttl => '10 s');
 SELECT outcome FROM idemstore.start_processing('c', 'fp', ttl => '10 s');

@@ -1,6 +1,8 @@
 -- complete, fail, release, extend_lease
 SET timezone = 'UTC';
 SET idemstore.test_clock = '2026-01-01 00:00:00+00';
+-- ahead of every clock, fences count by one
+SELECT setval('idemstore.fences', 9000000000000000) \g /dev/null
 
 -- complete: once, repeatable with the same content, immutable afterwards
 SELECT fence FROM idemstore.start_processing('c') \gset

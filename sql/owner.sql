@@ -1,6 +1,8 @@
 -- what an owner does while it works: checkpoint, assert_owner
 SET timezone = 'UTC';
 SET idemstore.test_clock = '2026-01-01 00:00:00+00';
+-- ahead of every clock, fences count by one
+SELECT setval('idemstore.fences', 9000000000000000) \g /dev/null
 
 -- a takeover gets the recovery point and checkpoint of the attempt before it
 SELECT fence FROM idemstore.start_processing('c', lease => '1 min') \gset

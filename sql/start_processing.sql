@@ -1,6 +1,8 @@
 -- start_processing: every outcome, in the order in which they are decided
 SET timezone = 'UTC';
 SET idemstore.test_clock = '2026-01-01 00:00:00+00';
+-- ahead of every clock, fences count by one
+SELECT setval('idemstore.fences', 9000000000000000) \g /dev/null
 
 -- absent: started, with everything a claim has
 SELECT * FROM idemstore.start_processing('k', 'fp', context => '{"amount":  100}');

@@ -143,10 +143,12 @@ idem_compat_primary_key_index(Relation rel)
 /* the callback of a table access method that gives a table a new file */
 #if PG_VERSION_NUM >= 160000
 typedef RelFileLocator IdemRelFile;
+#define idem_compat_rel_file(rel)	((rel)->rd_locator)
 #define idem_compat_set_new_file_callback(routine) \
 	((routine)->relation_set_new_filelocator)
 #else
 typedef RelFileNode IdemRelFile;
+#define idem_compat_rel_file(rel)	((rel)->rd_node)
 #define idem_compat_set_new_file_callback(routine) \
 	((routine)->relation_set_new_filenode)
 #endif

@@ -43,13 +43,19 @@ CREATE INDEX idempotency_records_expires_at_idx
 
 SELECT pg_catalog.pg_extension_config_dump('idemstore.idempotency_records', '');
 
+-- One number at a time, so that a later claim has the larger one.
+CREATE SEQUENCE idemstore.fences CACHE 1;
+SELECT pg_catalog.pg_extension_config_dump('idemstore.fences', '');
+COMMENT ON SEQUENCE idemstore.fences IS
+	'The last fence that was given, to a claim of a record or of a value of the cache; follows the clock in microseconds where it has fallen behind.';
+
 COMMENT ON TABLE idemstore.idempotency_records IS
 	'One row per key and scope; readable by SQL, written by the functions of the extension only. A row is live exactly while now < expires_at.';
 COMMENT ON COLUMN idemstore.idempotency_records.key IS 'names one request within its scope, 1 to 1024 bytes';
 COMMENT ON COLUMN idemstore.idempotency_records.scope IS 'namespace of keys, 0 to 255 bytes';
 COMMENT ON COLUMN idemstore.idempotency_records.fingerprint IS 'hash of the request''s content, at most 1024 bytes, or NULL';
 COMMENT ON COLUMN idemstore.idempotency_records.status IS 'processing, complete or failed';
-COMMENT ON COLUMN idemstore.idempotency_records.fence IS 'number of the claim; grows with every claim of the key';
+COMMENT ON COLUMN idemstore.idempotency_records.fence IS 'number of the claim; grows with every claim of the key, and is never given again';
 COMMENT ON COLUMN idemstore.idempotency_records.attempt IS 'which claim of this record, from 1';
 COMMENT ON COLUMN idemstore.idempotency_records.owner IS 'who holds the claim, as the caller named himself, or NULL';
 COMMENT ON COLUMN idemstore.idempotency_records.lease_expires_at IS 'until when the claim is held; NULL when no claim is: final, or failed retryably';

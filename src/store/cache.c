@@ -85,6 +85,7 @@ IdemFamily	idem_store_cache_leases = {
 		.ncolumns = LEASE_COLUMNS,
 		.columns = lease_columns,
 	},
+	.has_fence = true,
 	.read = read_lease,
 	.columns = put_lease,
 };

@@ -107,7 +107,10 @@ find_obstacle(Relation rel, const IdemTableInfo *info)
 		return obstacle;
 
 	obstacle.cure = UNDO_CHANGE;
-	if (rel->rd_rel->relkind != RELKIND_RELATION || !has_access_method(rel, info))
+	if (info->kind == IDEM_TABLE_SEQUENCE)
+		obstacle.what = rel->rd_rel->relkind == RELKIND_SEQUENCE ? NULL :
+			"The relation is not a sequence.";
+	else if (rel->rd_rel->relkind != RELKIND_RELATION || !has_access_method(rel, info))
 		obstacle.what = "The table is not an ordinary table of the access method that it was made with.";
 	else if (rel->rd_rel->relispartition || has_children(rel))
 		obstacle.what = "The table is part of a partition or inheritance tree.";

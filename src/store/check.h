@@ -18,7 +18,8 @@ typedef enum IdemTableKind
 	IDEM_TABLE_RECORDS,			/* a heap, read and written directly */
 	IDEM_TABLE_SETTINGS,		/* a heap that is read directly and written by
 								 * SQL, so triggers and rules may be there */
-	IDEM_TABLE_SLOTS			/* rows changed in place (slots.h) */
+	IDEM_TABLE_SLOTS,			/* rows changed in place (slots.h) */
+	IDEM_TABLE_SEQUENCE			/* just its name is known */
 } IdemTableKind;
 
 /*

@@ -83,6 +83,7 @@ IdemFamily	idem_store_idempotency = {
 		.ncolumns = IDEM_IDEMPOTENCY_COLUMNS,
 		.columns = record_columns,
 	},
+	.has_fence = true,
 	.read = read_record,
 	.columns = idem_store_idempotency_columns,
 };

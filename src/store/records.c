@@ -10,7 +10,15 @@
 
 #include "store/records.h"
 
+/* the search for the newest fence */
+typedef struct FenceSearch
+{
+	const IdemFamily *family;
+	int64		newest;
+} FenceSearch;
+
 static const IdemFamily *family_of(const IdemTable *table);
+static IdemVisit see_fence(TupleTableSlot *slot, void *arg);
 
 void
 idem_store_records_open(IdemTable *table, IdemFamily *family, LOCKMODE lockmode)
@@ -58,6 +66,26 @@ idem_store_records_update(IdemTable *table, const IdemRecord *record)
 
 	family_of(table)->columns(record, values, isnull);
 	return idem_store_tuple_update(table, values, isnull);
+}
+
+int64
+idem_store_records_newest_fence(IdemTable *table, const IdemKey *key)
+{
+	FenceSearch search = {.family = family_of(table)};
+
+	idem_store_versions_visit(table, key, see_fence, &search);
+	return search.newest;
+}
+
+static IdemVisit
+see_fence(TupleTableSlot *slot, void *arg)
+{
+	FenceSearch *search = arg;
+	IdemRecord	record;
+
+	search->family->read(slot, &record);
+	search->newest = Max(search->newest, record.fence);
+	return IDEM_VISIT_NEXT;
 }
 
 void

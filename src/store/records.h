@@ -65,6 +65,7 @@ typedef struct IdemFamily
 {
 	IdemTableInfo table;		/* first: what an open table points at leads
 								 * here */
+	bool		has_fence;
 	void		(*read) (TupleTableSlot *slot, IdemRecord *record);
 	void		(*columns) (const IdemRecord *record, Datum *values, bool *isnull);
 } IdemFamily;
@@ -84,6 +85,12 @@ extern void idem_store_records_read(const IdemTable *table, TupleTableSlot *slot
 /* as their counterparts in tuple.h */
 extern bool idem_store_records_insert(IdemTable *table, const IdemRecord *record);
 extern bool idem_store_records_update(IdemTable *table, const IdemRecord *record);
+
+/*
+ * The largest fence of the versions of a key, whatever has become of them.  What
+ * was committed after the caller's snapshot is among them.
+ */
+extern int64 idem_store_records_newest_fence(IdemTable *table, const IdemKey *key);
 
 /* copy everything, toasted values too, into the current memory context */
 extern void idem_store_records_detach(IdemRecord *record);

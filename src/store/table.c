@@ -189,6 +189,13 @@ raise_locked(const char *name)
 }
 
 bool
+idem_store_table_is_there(IdemTableInfo *info)
+{
+	remember(info);
+	return OidIsValid(info->oid) || OidIsValid(find_table(info->name));
+}
+
+bool
 idem_store_table_is_readable(IdemTableInfo *info)
 {
 	return !RecoveryInProgress() ||

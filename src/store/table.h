@@ -69,6 +69,9 @@ extern Relation idem_store_table_try_open_relation(IdemTableInfo *info,
  */
 extern Oid	idem_store_table_lock_now(const char *name, LOCKMODE lockmode);
 
+/* Is there a relation of this name? */
+extern bool idem_store_table_is_there(IdemTableInfo *info);
+
 /* Can the table be read here?  On a standby, only a logged one can. */
 extern bool idem_store_table_is_readable(IdemTableInfo *info);
 

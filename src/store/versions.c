@@ -122,6 +122,24 @@ idem_store_versions_match_any(IdemTable *table, Oid index, int nkeys,
 	return idem_store_scan_is_there(&table->match);
 }
 
+void
+idem_store_versions_visit(IdemTable *table, const IdemKey *key, IdemVisitor visit,
+						  void *arg)
+{
+	Datum		keys[IDEM_MAX_KEY_COLUMNS];
+	IdemScan	scan = key_scan(table, key, keys);
+	IndexScanDesc desc = idem_store_scan_begin(&scan, SnapshotAny);
+	bool		goes_on = true;
+
+	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)))
+	{
+		CHECK_FOR_INTERRUPTS();
+		goes_on = visit(table->scan, arg) != IDEM_VISIT_STOP;
+	}
+	index_endscan(desc);
+	idem_store_scan_clear_current(table);
+}
+
 /* the columns of the primary key's index may stand in any order */
 static IdemScan
 key_scan(IdemTable *table, const IdemKey *key, Datum *keys)

@@ -58,4 +58,8 @@ extern bool idem_store_versions_match_any(IdemTable *table, Oid index, int nkeys
 										  const Datum *keys, IdemVisitor visit,
 										  void *arg);
 
+/* Show every version of the key, dead and uncommitted ones as well. */
+extern void idem_store_versions_visit(IdemTable *table, const IdemKey *key,
+									  IdemVisitor visit, void *arg);
+
 #endif							/* IDEM_STORE_VERSIONS_H */

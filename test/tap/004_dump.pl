@@ -14,14 +14,15 @@ use Test::More;
 my $node = new_node('main');
 my $now = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
 my $clock = "SET idemstore.test_clock = '$now'";
-my $behind = 'SET idemstore.test_clock = ' . $node->safe_psql('postgres', "SELECT quote_literal(timestamptz '$now' - interval '1 h')");
 $node->safe_psql('postgres', 'CREATE DATABASE origin');
 $node->safe_psql('postgres', 'CREATE DATABASE copy');
 $node->safe_psql('postgres', 'CREATE ROLE shop; CREATE ROLE janitor');
 
-# Every kind of record, and bodies that text would spoil.
+# Every kind of record, and bodies that text would spoil. The clock of the server
+# that restores it is an hour behind.
 $node->safe_psql('origin', "
 	CREATE EXTENSION idemstore;
+	SELECT setval('idemstore.fences', (extract(epoch FROM clock_timestamp() + interval '1 h') * 1000000)::bigint);
 	SELECT idemstore.grant_usage('shop');
 	SELECT idemstore.grant_usage('janitor', 'operator');
 	SELECT idemstore.start_processing('paid', 'print', context => '{\"b\" : 1,  \"a\": \"\\u0000\", \"a\": 2}');
@@ -124,11 +125,10 @@ is($session->sqlstate('SELECT FROM idemstore.idempotency_records'), '42501', 'no
 is($session->sqlstate('RESET ROLE; SET ROLE janitor; SELECT idemstore.expire()'), '00000', 'an operator may expire');
 $session->ask('RESET ROLE');
 
-# On a server whose clock is an hour behind.
-is( $session->ask("$behind;
-	SELECT s.outcome, s.attempt, s.fence - former.fence
+is( $session->ask("
+	SELECT s.outcome, s.attempt, s.fence - (SELECT max(fence) FROM idemstore.idempotency_records) BETWEEN 1 AND 100
 	FROM idemstore.get('retried') AS former, LATERAL idemstore.start_processing(former.key) AS s"),
-	'started|2|1', 'a claim after the restore gets a larger fence');
+	'started|2|t', 'a claim after the restore gets a larger fence');
 my $fence = "SELECT fence FROM idemstore.get('paid')";
 $session->ask("SELECT idemstore.set_value('paid', 'other')");
 cmp_ok($session->ask($fence), '>', $node->safe_psql('origin', $fence), 'so does a value in place of another');

@@ -66,10 +66,6 @@ static bool claim_unique(Look *look, Step step);
 static bool has_rival(Look *look);
 static bool claim_base(Look *look, Step step);
 static bool may_be_written_soon(Look *look);
-static bool insert_claim(Look *look);
-static void begin_next_attempt(IdemRecord *record, const IdemStart *request,
-							   TimestampTz now);
-static void grant(IdemRecord *record, const IdemStart *request, TimestampTz now);
 static Step answer(Look *look, IdemOutcome outcome);
 static Step answer_blocked(Look *look, TransactionId blocker);
 static pg_uuid_t current_job(const Look *look);
@@ -188,9 +184,11 @@ claim(Look *look, Step step)
 {
 	if (step != INSERT)
 		return claim_base(look, step);
-	idem_claims_begin_record(&look->record, look->request, look->now);
+	idem_claims_grant_anew(&look->record, look->request, look->now);
+	if (!idem_claims_grant_insert(&look->table, &look->record, look->now))
+		return false;
 	answer_claim(look, IDEM_STARTED);
-	return insert_claim(look);
+	return true;
 }
 
 /*
@@ -249,9 +247,9 @@ claim_base(Look *look, Step step)
 	}
 
 	if (step == TAKE_OVER)
-		begin_next_attempt(&look->record, look->request, look->now);
+		idem_claims_grant_next(&look->record, look->request, look->now);
 	else
-		idem_claims_begin_record(&look->record, look->request, look->now);
+		idem_claims_grant_anew(&look->record, look->request, look->now);
 	answer_claim(look, IDEM_STARTED);
 	return idem_store_records_update(&look->table, &look->record);
 }
@@ -270,70 +268,6 @@ may_be_written_soon(Look *look)
 	look->nwaits++;
 	pg_usleep(WRITER_WAIT_US);
 	return true;
-}
-
-/*
- * A record that is expired from the start is absent for everybody: nothing is
- * written, so that nobody is blocked.
- */
-static bool
-insert_claim(Look *look)
-{
-	const IdemRecord *record = &look->record;
-	IdemKey		key = idem_store_records_key(record->key, record->scope);
-
-	if (idem_store_records_is_live(record, look->now))
-		return idem_store_records_insert(&look->table, record);
-	return !idem_store_versions_find(&look->table, &key) &&
-		!idem_store_versions_has_pending(&look->table);
-}
-
-void
-idem_claims_begin_record(IdemRecord *record, const IdemStart *request,
-						 TimestampTz now)
-{
-	int64		former_fence = record->fence;
-
-	memset(record, 0, sizeof(IdemRecord));
-	record->key = request->key;
-	record->scope = request->scope;
-	record->fence = former_fence;
-	record->created_at = now;
-	grant(record, request, now);
-	if (request->is_complete)
-	{
-		record->status = IDEM_COMPLETE;
-		record->completed_at = now;
-		record->lease_expires_at = IDEM_NO_INSTANT;
-		record->response.body = request->value;
-	}
-}
-
-/* what the former attempt left for the next one is kept */
-static void
-begin_next_attempt(IdemRecord *record, const IdemStart *request, TimestampTz now)
-{
-	memset(&record->response, 0, sizeof(IdemResponse));
-	record->error = NULL;
-	grant(record, request, now);
-}
-
-static void
-grant(IdemRecord *record, const IdemStart *request, TimestampTz now)
-{
-	if (request->fingerprint != NULL)
-		record->fingerprint = request->fingerprint;
-	if (request->context != NULL)
-		record->context = request->context;
-	record->owner = request->owner;
-	record->job_id = request->job_id;
-	record->status = IDEM_PROCESSING;
-	record->fence = Max(idem_clock_unix_us(now), record->fence + 1);
-	record->attempt++;
-	record->expires_at = idem_clock_add(now, &request->ttl);
-	record->lease_expires_at = Min(idem_clock_add(now, &request->lease),
-								   record->expires_at);
-	record->completed_at = IDEM_NO_INSTANT;
 }
 
 static Step

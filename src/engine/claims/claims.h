@@ -5,7 +5,7 @@
 #ifndef IDEM_CLAIMS_CLAIMS_H
 #define IDEM_CLAIMS_CLAIMS_H
 
-#include "store/records.h"
+#include "engine/claims/grant.h"
 
 typedef enum IdemOutcome
 {
@@ -17,27 +17,6 @@ typedef enum IdemOutcome
 	IDEM_ABANDONED,
 	IDEM_DUPLICATE
 } IdemOutcome;
-
-typedef struct IdemStart
-{
-	IdemFamily *family;
-	text	   *key;
-	text	   *scope;
-	text	   *fingerprint;	/* NULL: none */
-	text	   *owner;			/* NULL: none */
-	struct varlena *context;	/* NULL: none, or that of the former attempt */
-	Interval	ttl;			/* both bounded, see idem_clock_is_bounded */
-	Interval	lease;
-	int64		wait_us;
-	bool		takeover;
-	bool		unique_fingerprint;
-	pg_uuid_t	job_id;			/* of a job: that of the new claim */
-	bool		reopens_final;	/* a final record is claimed anew */
-	bool		only_if_absent; /* any live record is in progress to this call */
-	bool		is_complete;	/* the record is final at once, with this
-								 * value */
-	struct varlena *value;
-} IdemStart;
 
 /* Everything in it is a copy of what the record holds. */
 typedef struct IdemVerdict
@@ -65,9 +44,5 @@ typedef struct IdemVerdict
  * wait, nothing for an expected outcome.
  */
 extern void idem_claims_start(const IdemStart *request, IdemVerdict *verdict);
-
-/* Make the record of a request that starts anew, keeping only its fence. */
-extern void idem_claims_begin_record(IdemRecord *record, const IdemStart *request,
-									 TimestampTz now);
 
 #endif							/* IDEM_CLAIMS_CLAIMS_H */

@@ -67,17 +67,18 @@ replace_base(IdemTable *table, const IdemStart *request, TransactionId *blocker)
 	if (idem_store_tuple_lock(table, blocker) != IDEM_LOCKED)
 		return false;
 	idem_store_records_read(table, table->base.slot, &record);
-	idem_claims_begin_record(&record, request, idem_clock_now());
+	idem_claims_grant_anew(&record, request, idem_clock_now());
 	return idem_store_records_update(table, &record);
 }
 
 static bool
 insert_value(IdemTable *table, const IdemStart *request)
 {
+	TimestampTz now = idem_clock_now();
 	IdemRecord	record = {0};
 
-	idem_claims_begin_record(&record, request, idem_clock_now());
-	return idem_store_records_insert(table, &record);
+	idem_claims_grant_anew(&record, request, now);
+	return idem_claims_grant_insert(table, &record, now);
 }
 
 bool

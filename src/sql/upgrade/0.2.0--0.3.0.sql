@@ -8,6 +8,17 @@ COMMENT ON FUNCTION idemstore.expire(integer) IS
 DROP FUNCTION idemstore.grant_usage(regrole, text);
 
 -- idempotency
+CREATE SEQUENCE idemstore.fences CACHE 1;
+SELECT pg_catalog.pg_extension_config_dump('idemstore.fences', '');
+COMMENT ON SEQUENCE idemstore.fences IS
+	'The last fence that was given, to a claim of a record or of a value of the cache; follows the clock in microseconds where it has fallen behind.';
+COMMENT ON COLUMN idemstore.idempotency_records.fence IS 'number of the claim; grows with every claim of the key, and is never given again';
+SELECT FROM (
+	SELECT pg_catalog.max(fence) AS last FROM (
+		SELECT fence FROM idemstore.idempotency_records
+		UNION ALL SELECT fence FROM idemstore.cache_leases) AS f) AS given,
+	LATERAL pg_catalog.setval('idemstore.fences', last)
+WHERE last IS NOT NULL;
 ALTER FUNCTION idemstore.forget_scope(text) SECURITY INVOKER RESET search_path;
 
 -- dedupe
