@@ -313,10 +313,10 @@ COMMENT ON FUNCTION idemstore.forget_scope(text) IS
 	'Remove all committed records of a scope in any state; how many of them were live. Waits for open changes of them as DELETE does; who waits for one of them notices within a second. Errors: 22004, 54000, 25006.';
 
 CREATE FUNCTION idemstore.fingerprint(
-	payload jsonb,
+	payload json,
 	exclude text[] DEFAULT '{}'
 ) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'idemstore_fingerprint';
-COMMENT ON FUNCTION idemstore.fingerprint(jsonb, text[]) IS
-	'SHA-256 in hexadecimal over the payload as canonical JSON: keys sorted by their bytes, numbers as plain decimals without trailing zeroes, no white space, UTF-8. exclude: top-level keys that do not count. The same on every version of PostgreSQL. NULL of NULL. Errors: 22004 exclude contains NULL, 22021 a string that is not UTF-8, in a SQL_ASCII database.';
+AS 'MODULE_PATHNAME', 'idemstore_fingerprint_0_3';
+COMMENT ON FUNCTION idemstore.fingerprint(json, text[]) IS
+	'SHA-256 in hexadecimal over the payload as canonical JSON: of equal keys the last, keys sorted by their bytes, numbers as plain decimals without trailing zeroes, or as 1.5e1000 where that takes more than 1,000 digits, no white space, UTF-8. Takes all JSON, also what jsonb refuses, in time that grows as the payload does. exclude: top-level keys that do not count. The same on every version of PostgreSQL and in every encoding. NULL of NULL. Errors: 22004 exclude contains NULL, 22021 a string that is not UTF-8, in a SQL_ASCII database, 22P05 a character that UTF-8 has not.';

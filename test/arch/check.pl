@@ -166,12 +166,13 @@ sub errors_have_codes
 	return @complaints;
 }
 
-# idemstore_* are exactly the functions that SQL can call.
+# idemstore_* are exactly the functions that SQL can call, that of earlier versions, too.
 sub exported_symbols
 {
 	my @symbols = qx(nm --dynamic --defined-only idemstore.so) =~ /^\S* \w (\S+)$/gm;
 	my %exported = map { $_ => 1 } @symbols;
-	my %in_sql = map { $_ => 1 } map { /\bAS\s+'MODULE_PATHNAME'\s*,\s*'(\w+)'/gi } @text{@fragments};
+	my @loaded = (@text{@fragments}, map { read_file($_) } glob('src/sql/released/*.sql'));
+	my %in_sql = map { $_ => 1 } map { /\bAS\s+'MODULE_PATHNAME'\s*,\s*'(\w+)'/gi } @loaded;
 	my @complaints;
 
 	return 'idemstore.so exports nothing: built?' unless @symbols;

@@ -91,7 +91,7 @@ INSERT INTO contract VALUES
 	('success', 'key text, result json, fence bigint DEFAULT NULL::bigint, scope text DEFAULT ''''::text', 'void', 'v', 'u'),
 	('forget', 'key text, scope text DEFAULT ''''::text', 'boolean', 'v', 'u'),
 	('forget_scope', 'scope text', 'bigint', 'v', 'u'),
-	('fingerprint', 'payload jsonb, exclude text[] DEFAULT ''{}''::text[]', 'text', 'i', 's'),
+	('fingerprint', 'payload json, exclude text[] DEFAULT ''{}''::text[]', 'text', 'i', 's'),
 	('expire', 'max_rows integer DEFAULT 10000, OUT relation text, OUT removed bigint', 'SETOF record', 'v', 'u'),
 	('expire_all', 'IN batch_size integer DEFAULT 10000, IN max_duration interval DEFAULT NULL::interval', NULL, 'v', 'u'),
 	('grant_usage', 'role regrole, level text DEFAULT ''application''::text', 'void', 'v', 'u');

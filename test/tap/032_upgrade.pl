@@ -30,7 +30,7 @@ my $grants = "
 my $use = "
 	GRANT USAGE ON SCHEMA idemstore TO auditor;
 	GRANT SELECT ON idemstore.idempotency_records TO auditor;
-	GRANT EXECUTE ON FUNCTION idemstore.fingerprint TO PUBLIC;
+	GRANT EXECUTE ON FUNCTION idemstore.get_cooldown TO PUBLIC;
 	$clock;
 	SELECT idemstore.start_processing('paid', 'print'), idemstore.complete('paid', 201, '{\"a\": 1}', 'body');
 	SELECT idemstore.start_processing('open', owner => 'worker', ttl => '10 years');
@@ -109,7 +109,7 @@ foreach my $from (@released)
 		'"old"|f', 'cache and jobs are there');
 	is($session->sqlstate('SELECT idemstore.expire()'), '42501', 'what was not granted is not');
 	is($session->sqlstate('RESET ROLE; SET ROLE auditor; SELECT FROM idemstore.idempotency_records'), '00000', 'what was granted by hand still is');
-	is($session->sqlstate("SELECT idemstore.fingerprint('{}')"), '00000', 'to PUBLIC, too');
+	is($session->sqlstate("SELECT idemstore.get_cooldown('host')"), '00000', 'to PUBLIC, too');
 	$session->quit;
 
 	# What is new is granted by granting again.

@@ -6,7 +6,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "utils/jsonb.h"
+#include "utils/array.h"
 
 #include "api/args.h"
 #include "engine/claims/fingerprint.h"
@@ -20,7 +20,7 @@ PG_FUNCTION_INFO_V1(idemstore_set_nx);
 PG_FUNCTION_INFO_V1(idemstore_set_value);
 PG_FUNCTION_INFO_V1(idemstore_initiate);
 PG_FUNCTION_INFO_V1(idemstore_success);
-PG_FUNCTION_INFO_V1(idemstore_fingerprint);
+PG_FUNCTION_INFO_V1(idemstore_fingerprint_0_3);
 
 static IdemStart start_from(PG_FUNCTION_ARGS, int ttl_arg, int scope_arg);
 static void put_value(IdemStart *request, PG_FUNCTION_ARGS, int arg);
@@ -109,9 +109,9 @@ idemstore_success(PG_FUNCTION_ARGS)
 }
 
 Datum
-idemstore_fingerprint(PG_FUNCTION_ARGS)
+idemstore_fingerprint_0_3(PG_FUNCTION_ARGS)
 {
-	Jsonb	   *payload = PG_GETARG_JSONB_P(0);
+	text	   *payload = PG_GETARG_TEXT_PP(0);
 	ArrayType  *exclude = PG_GETARG_ARRAYTYPE_P(1);
 
 	if (array_contains_nulls(exclude))

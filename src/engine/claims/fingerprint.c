@@ -5,206 +5,262 @@
  * Fingerprints are stored and compared for as long as records live, also
  * across major upgrades: what is hashed here must never change, and must not
  * lean on an order or an output format that PostgreSQL may change.
+ *
+ * The canonical text is hashed as it grows and never kept as a whole: it can be
+ * much longer than the payload.
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "nodes/pg_list.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
-#include "utils/numeric.h"
 
 #include "engine/claims/fingerprint.h"
+#include "engine/claims/jsonindex.h"
+#include "engine/claims/jsonnumber.h"
+#include "engine/claims/jsonstring.h"
+#include "engine/claims/jsontoken.h"
 
-typedef struct Member
+/* how much canonical text is hashed at once */
+#define BATCH_SIZE 8192
+
+/* a container whose end is not put yet */
+typedef struct Open
 {
-	char	   *key;			/* in UTF-8, whose bytes are what is sorted */
-	JsonbValue	value;
-} Member;
+	const IdemJsonObject *object;	/* NULL for an array */
+	int			n_put;			/* elements, or of the object's members */
+} Open;
 
-static List *read_names(ArrayType *names);
-static void put_container(StringInfo out, JsonbContainer *container,
-						  const List *exclude);
-static void put_array(StringInfo out, JsonbContainer *container);
-static void put_object(StringInfo out, JsonbContainer *container,
-					   const List *exclude);
-static Member *read_members(JsonbContainer *container, int *n);
-static int	compare_members(const void *a, const void *b);
-static bool is_excluded(const Member *member, const List *exclude);
-static void put_value(StringInfo out, JsonbValue *value);
-static char *utf8_of(const JsonbValue *string);
-static char *to_utf8(char *string);
-static text *sha256_hex(const char *data, int len);
+typedef struct Walk
+{
+	IdemJsonReader reader;
+	const IdemJsonIndex *index;
+	int			n_objects;		/* how many objects begin before reader.at */
+	Open	   *open;			/* the innermost is the last */
+	int			n_open;
+	int			max_open;
+	StringInfoData out;
+	pg_cryptohash_ctx *hash;
+} Walk;
+
+static const char *to_utf8(const text *string, int *len);
+static bool is_ascii(const char *string, int len);
+static void exclude_names(IdemJsonIndex *index, ArrayType *exclude);
+static text *hash_canonical(const IdemJsonIndex *index, const char *json, int len);
+static void put_value(Walk *walk);
+static void begin_container(Walk *walk, const IdemJsonObject *object);
+static void put_next(Walk *walk);
+static bool is_at_end(Walk *walk, const Open *open);
+static void put_key(Walk *walk, const IdemJsonMember *member);
+static void flush(Walk *walk);
+static text *finish(Walk *walk);
+static void check_hash(int status);
 
 text *
-idem_claims_fingerprint_compute(Jsonb *payload, ArrayType *exclude)
+idem_claims_fingerprint_compute(const text *payload, ArrayType *exclude)
 {
-	StringInfoData canonical;
+	int			len;
+	const char *json = to_utf8(payload, &len);
+	IdemJsonReader reader = {json, json + len};
+	IdemJsonIndex index;
 
-	initStringInfo(&canonical);
-	put_container(&canonical, &payload->root, read_names(exclude));
-	return sha256_hex(canonical.data, canonical.len);
+	idem_claims_jsonindex_build(&index, json, len);
+	if (idem_claims_jsontoken_skip(&reader, '{'))
+		exclude_names(&index, exclude);
+	return hash_canonical(&index, json, len);
 }
 
-/* in UTF-8, as the keys */
-static List *
-read_names(ArrayType *names)
+/* what is ASCII needs no conversion, which not every encoding has */
+static const char *
+to_utf8(const text *string, int *len)
 {
-	ArrayIterator it = array_create_iterator(names, 0, NULL);
-	List	   *result = NIL;
-	Datum		name;
-	bool		isnull;
+	const char *bytes = VARDATA_ANY(string);
+	const char *result;
 
-	while (array_iterate(it, &name, &isnull))
-		result = lappend(result, to_utf8(TextDatumGetCString(name)));
-	array_free_iterator(it);
+	*len = VARSIZE_ANY_EXHDR(string);
+	if (is_ascii(bytes, *len))
+		return bytes;
+	result = pg_server_to_any(bytes, *len, PG_UTF8);
+	if (result != bytes)
+		*len = strlen(result);
 	return result;
-}
-
-static void
-put_container(StringInfo out, JsonbContainer *container, const List *exclude)
-{
-	check_stack_depth();
-	CHECK_FOR_INTERRUPTS();
-	if (JsonContainerIsScalar(container))
-		put_value(out, getIthJsonbValueFromContainer(container, 0));
-	else if (JsonContainerIsArray(container))
-		put_array(out, container);
-	else
-		put_object(out, container, exclude);
-}
-
-static void
-put_array(StringInfo out, JsonbContainer *container)
-{
-	uint32		n = JsonContainerSize(container);
-	uint32		i;
-
-	appendStringInfoChar(out, '[');
-	for (i = 0; i < n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (i > 0)
-			appendStringInfoChar(out, ',');
-		put_value(out, getIthJsonbValueFromContainer(container, i));
-	}
-	appendStringInfoChar(out, ']');
-}
-
-static void
-put_object(StringInfo out, JsonbContainer *container, const List *exclude)
-{
-	bool		is_first = true;
-	int			n;
-	Member	   *members = read_members(container, &n);
-	int			i;
-
-	appendStringInfoChar(out, '{');
-	for (i = 0; i < n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (is_excluded(&members[i], exclude))
-			continue;
-		if (!is_first)
-			appendStringInfoChar(out, ',');
-		is_first = false;
-		escape_json(out, members[i].key);
-		appendStringInfoChar(out, ':');
-		put_value(out, &members[i].value);
-	}
-	appendStringInfoChar(out, '}');
-}
-
-/* sorted by the keys; jsonb's own order looks at lengths first */
-static Member *
-read_members(JsonbContainer *container, int *n)
-{
-	Member	   *members = palloc(JsonContainerSize(container) * sizeof(Member));
-	JsonbIterator *it = JsonbIteratorInit(container);
-	JsonbValue	value;
-	JsonbIteratorToken token;
-
-	*n = 0;
-	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (token == WJB_KEY)
-			members[*n].key = utf8_of(&value);
-		else if (token == WJB_VALUE)
-			members[(*n)++].value = value;
-	}
-	qsort(members, *n, sizeof(Member), compare_members);
-	return members;
-}
-
-static int
-compare_members(const void *a, const void *b)
-{
-	return strcmp(((const Member *) a)->key, ((const Member *) b)->key);
 }
 
 static bool
-is_excluded(const Member *member, const List *exclude)
+is_ascii(const char *string, int len)
 {
-	const ListCell *cell;
+	int			i;
 
-	foreach(cell, exclude)
+	for (i = 0; i < len; i++)
 	{
-		if (strcmp(lfirst(cell), member->key) == 0)
-			return true;
+		if (IS_HIGHBIT_SET(string[i]))
+			return false;
 	}
-	return false;
+	return true;
 }
 
+/* of the outermost object, which is the first one */
 static void
-put_value(StringInfo out, JsonbValue *value)
+exclude_names(IdemJsonIndex *index, ArrayType *exclude)
 {
-	switch (value->type)
+	Datum	   *elements;
+	IdemJsonMember *names;
+	int			n;
+	int			i;
+
+	deconstruct_array(exclude, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	names = palloc_extended(n * sizeof(IdemJsonMember), MCXT_ALLOC_HUGE);
+	for (i = 0; i < n; i++)
 	{
-		case jbvNull:
-			appendStringInfoString(out, "null");
-			break;
-		case jbvBool:
-			appendStringInfoString(out, value->val.boolean ? "true" : "false");
-			break;
-		case jbvNumeric:
-			appendStringInfoString(out, numeric_normalize(value->val.numeric));
-			break;
-		case jbvString:
-			escape_json(out, utf8_of(value));
-			break;
-		case jbvBinary:
-			put_container(out, value->val.binary.data, NIL);
-			break;
-		default:
-			elog(ERROR, "unexpected jsonb value type: %d", (int) value->type);
+		CHECK_FOR_INTERRUPTS();
+		names[i].key = to_utf8(DatumGetTextPP(elements[i]), &names[i].key_len);
 	}
-}
-
-static char *
-utf8_of(const JsonbValue *string)
-{
-	return to_utf8(pnstrdup(string->val.string.val, string->val.string.len));
-}
-
-static char *
-to_utf8(char *string)
-{
-	return pg_server_to_any(string, strlen(string), PG_UTF8);
+	idem_claims_jsonindex_exclude(index, 0, names, n);
 }
 
 static text *
-sha256_hex(const char *data, int len)
+hash_canonical(const IdemJsonIndex *index, const char *json, int len)
 {
-	bytea	   *digest;
-	text	   *result = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH * 2);
+	Walk		walk = {.reader = {json, json + len}, .index = index};
 
-	digest = DatumGetByteaPP(DirectFunctionCall1(sha256_bytea,
-												 PointerGetDatum(cstring_to_text_with_len(data, len))));
-	SET_VARSIZE(result, VARHDRSZ + PG_SHA256_DIGEST_LENGTH * 2);
-	hex_encode(VARDATA_ANY(digest), PG_SHA256_DIGEST_LENGTH, VARDATA(result));
+	initStringInfo(&walk.out);
+	walk.hash = pg_cryptohash_create(PG_SHA256);
+	check_hash(pg_cryptohash_init(walk.hash));
+	put_value(&walk);
+	while (walk.n_open > 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		put_next(&walk);
+		if (walk.out.len >= BATCH_SIZE)
+			flush(&walk);
+	}
+	return finish(&walk);
+}
+
+/* all of it, or where it is a container, its begin */
+static void
+put_value(Walk *walk)
+{
+	IdemJsonToken token = idem_claims_jsontoken_next(&walk->reader);
+	const char *string;
+	int			len;
+
+	switch (token.kind)
+	{
+		case IDEM_JSON_OBJECT:
+			begin_container(walk, &walk->index->objects[walk->n_objects++]);
+			break;
+		case IDEM_JSON_ARRAY:
+			begin_container(walk, NULL);
+			break;
+		case IDEM_JSON_STRING:
+			string = idem_claims_jsonstring_decode(&token, &len);
+			idem_claims_jsonstring_put(&walk->out, string, len);
+			if (string != token.start)
+				pfree((void *) string);
+			break;
+		case IDEM_JSON_NUMBER:
+			idem_claims_jsonnumber_put(&walk->out, &token);
+			break;
+		case IDEM_JSON_LITERAL:
+			appendBinaryStringInfo(&walk->out, token.start, token.len);
+			break;
+	}
+}
+
+static void
+begin_container(Walk *walk, const IdemJsonObject *object)
+{
+	Open	   *open;
+
+	if (walk->n_open == walk->max_open)
+	{
+		walk->max_open = Max(walk->max_open * 2, 16);
+		walk->open = walk->open == NULL ? palloc(walk->max_open * sizeof(Open)) :
+			repalloc_huge(walk->open, walk->max_open * sizeof(Open));
+	}
+	open = &walk->open[walk->n_open++];
+	open->object = object;
+	open->n_put = 0;
+	appendStringInfoChar(&walk->out, object != NULL ? '{' : '[');
+}
+
+/* the innermost container's next element or member, or its end */
+static void
+put_next(Walk *walk)
+{
+	Open	   *open = &walk->open[walk->n_open - 1];
+
+	if (is_at_end(walk, open))
+	{
+		appendStringInfoChar(&walk->out, open->object != NULL ? '}' : ']');
+		walk->n_open--;
+		return;
+	}
+	if (open->n_put > 0)
+		appendStringInfoChar(&walk->out, ',');
+	if (open->object != NULL)
+		put_key(walk, &walk->index->members[open->object->first + open->n_put]);
+	open->n_put++;
+	put_value(walk);
+}
+
+/* past the end, or to the next element: the members of an object come sorted */
+static bool
+is_at_end(Walk *walk, const Open *open)
+{
+	if (open->object == NULL)
+	{
+		if (open->n_put > 0)
+			idem_claims_jsontoken_skip(&walk->reader, ',');
+		return idem_claims_jsontoken_skip(&walk->reader, ']');
+	}
+	if (open->n_put < open->object->n)
+		return false;
+	walk->reader.at = open->object->end;
+	walk->n_objects = open->object->n_objects;
+	return true;
+}
+
+/* and go to its value */
+static void
+put_key(Walk *walk, const IdemJsonMember *member)
+{
+	idem_claims_jsonstring_put(&walk->out, member->key, member->key_len);
+	appendStringInfoChar(&walk->out, ':');
+	walk->reader.at = member->value;
+	walk->n_objects = member->n_objects;
+}
+
+static void
+flush(Walk *walk)
+{
+	check_hash(pg_cryptohash_update(walk->hash, (uint8 *) walk->out.data, walk->out.len));
+	resetStringInfo(&walk->out);
+}
+
+/* in hexadecimal */
+static text *
+finish(Walk *walk)
+{
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	text	   *result = palloc(VARHDRSZ + 2 * sizeof(digest));
+
+	flush(walk);
+	check_hash(pg_cryptohash_final(walk->hash, digest, sizeof(digest)));
+	pg_cryptohash_free(walk->hash);
+	SET_VARSIZE(result, VARHDRSZ + 2 * sizeof(digest));
+	hex_encode((char *) digest, sizeof(digest), VARDATA(result));
 	return result;
+}
+
+static void
+check_hash(int status)
+{
+	if (status < 0)
+		elog(ERROR, "could not compute SHA-256");
 }

@@ -6,14 +6,13 @@
 #define IDEM_CLAIMS_FINGERPRINT_H
 
 #include "utils/array.h"
-#include "utils/jsonb.h"
 
 /*
- * SHA-256 in hexadecimal over the payload as canonical JSON in UTF-8: object
- * keys sorted by their bytes, numbers without exponent and trailing zeroes, no
- * white space.  Top-level keys in exclude, a text array without NULLs, do not
- * count.
+ * SHA-256 in hexadecimal over the payload, a JSON text in the database's
+ * encoding, as canonical JSON in UTF-8: of equal keys the last, keys sorted by
+ * their bytes, numbers as jsonnumber.h has them, no white space.  Top-level
+ * keys in exclude, a text array without NULLs, do not count.
  */
-extern text *idem_claims_fingerprint_compute(Jsonb *payload, ArrayType *exclude);
+extern text *idem_claims_fingerprint_compute(const text *payload, ArrayType *exclude);
 
 #endif							/* IDEM_CLAIMS_FINGERPRINT_H */

@@ -40,3 +40,12 @@ COMMENT ON FUNCTION idemstore.get_wait_time(text, integer, text, bigint, interva
 	'How long until acquire() would take it if nobody else came: 0 if now, NULL if never. Serves http-client-toolkit, RateLimitStore.getWaitTime. Errors: 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
 COMMENT ON FUNCTION idemstore.rate_limit_status(text, bigint, interval) IS
 	'What every policy of the resource says of a request of cost 1, the tightest first. Takes nothing. Serves http-client-toolkit, RateLimitStore.getStatus. Errors: 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+DROP FUNCTION idemstore.fingerprint(jsonb, text[]);
+CREATE FUNCTION idemstore.fingerprint(
+	payload json,
+	exclude text[] DEFAULT '{}'
+) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_fingerprint_0_3';
+COMMENT ON FUNCTION idemstore.fingerprint(json, text[]) IS
+	'SHA-256 in hexadecimal over the payload as canonical JSON: of equal keys the last, keys sorted by their bytes, numbers as plain decimals without trailing zeroes, or as 1.5e1000 where that takes more than 1,000 digits, no white space, UTF-8. Takes all JSON, also what jsonb refuses, in time that grows as the payload does. exclude: top-level keys that do not count. The same on every version of PostgreSQL and in every encoding. NULL of NULL. Errors: 22004 exclude contains NULL, 22021 a string that is not UTF-8, in a SQL_ASCII database, 22P05 a character that UTF-8 has not.';

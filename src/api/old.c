@@ -1,0 +1,36 @@
+/*
+ * old.c
+ *		What the SQL of earlier versions calls.
+ *
+ * A function whose arguments or result have changed is another function in C:
+ * between the installation of a new library and ALTER EXTENSION ... UPDATE the
+ * old declaration would pass the new one the wrong arguments, and so would the
+ * new declaration in a session that has loaded the old library.  The old name
+ * stays here for as long as its version can be updated.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#define OLD_FUNCTION(name) \
+	PG_FUNCTION_INFO_V1(name); \
+	Datum \
+	name(PG_FUNCTION_ARGS) \
+	{ \
+		raise_old(); \
+	}
+
+static void raise_old(void) pg_attribute_noreturn();
+
+/* 0.2.0 */
+OLD_FUNCTION(idemstore_fingerprint)
+
+static void
+raise_old(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the extension idemstore is older than its library"),
+			 errdetail("The library no longer has this function as the extension declares it."),
+			 errhint("Run ALTER EXTENSION idemstore UPDATE.")));
+}
