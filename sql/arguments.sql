@@ -85,7 +85,7 @@ SELECT pg_temp.sqlstate_of(call) AS code, call FROM (VALUES
 -- the greatest that pass; an untyped number is seconds
 SET timezone = 'UTC';
 SET idemstore.test_clock = '2026-01-01 00:00:00+00';
-SELECT outcome FROM idemstore.start_processing(repeat('k', 1024), repeat('f', 1024), '10 years', repeat('s', 255), '10 years');
+SELECT outcome FROM idemstore.start_processing(repeat('k', 1024), repeat('f', 1024), '10 years', repeat('s', 255), '31 days');
 SELECT expires_at, lease_expires_at FROM idemstore.get(repeat('k', 1024), repeat('s', 255));
 SELECT outcome FROM idemstore.start_processing('seconds', NULL, '90');
 SELECT expires_at FROM idemstore.get('seconds');

@@ -1,22 +1,23 @@
 -- bodies come back byte for byte, JSON as the text that went in
 -- So many calls that a server which forgets its caches at each chance takes hours.
 SET debug_discard_caches = 0;
-CREATE FUNCTION pg_temp.round_trip(body bytea, headers json) RETURNS text
+CREATE FUNCTION pg_temp.round_trip(body bytea, context json) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
+	headers json := '{"h":  ' || context || ' }';
 	k text := gen_random_uuid();
 	v idemstore.idempotency_verdict;
 	r idemstore.idempotency_record;
 BEGIN
-	PERFORM idemstore.start_processing(k, context => headers);
-	PERFORM idemstore.complete(k, 200, headers, body);
+	PERFORM idemstore.start_processing(k, context => context);
+	PERFORM idemstore.complete(k, 200, headers, response_body => body);
 	v := idemstore.start_processing(k);
 	r := idemstore.get(k);
 	RETURN format('%s: replay %s, get %s, headers %s, context %s', v.outcome,
 		v.response_body IS NOT DISTINCT FROM body,
 		r.response_body IS NOT DISTINCT FROM body,
 		v.response_headers::text IS NOT DISTINCT FROM headers::text,
-		r.context::text IS NOT DISTINCT FROM headers::text);
+		r.context::text IS NOT DISTINCT FROM context::text);
 END
 $$;
 
@@ -36,9 +37,9 @@ FROM generate_series(1, 327680) AS i;
 
 -- NULL, empty and JSON null are three things
 SELECT outcome FROM idemstore.start_processing('n');
-SELECT idemstore.complete('n', NULL, 'null', '');
+SELECT idemstore.fail('n', 'null', response_text => '');
 SELECT response_status IS NULL AS status, response_headers IS NULL AS headers,
-	response_headers::text, response_body IS NULL AS body, response_body = '' AS empty
+	error::text, response_body IS NULL AS body, response_body = '' AS empty
 FROM idemstore.start_processing('n');
 
 -- the names at their longest, all in one row, each found again
@@ -48,7 +49,7 @@ SELECT outcome FROM idemstore.start_processing(:'key', :'fp', scope => :'scope',
 SELECT outcome FROM idemstore.start_processing(:'key', :'fp', scope => :'scope', owner => :'owner');
 SELECT outcome FROM idemstore.start_processing(:'key', :'fp', scope => :'scope');
 SELECT outcome FROM idemstore.start_processing(:'key', 'f', scope => :'scope');
-SELECT (by_fingerprint).key = :'key' AS found FROM idemstore.lookup('x', :'fp', :'scope');
+SELECT matched, key = :'key' AS found FROM idemstore.lookup('x', :'fp', :'scope');
 -- key and scope are two names, not one
 SELECT outcome FROM idemstore.start_processing('ab', scope => 'c');
 SELECT outcome FROM idemstore.start_processing('a', scope => 'bc');
@@ -64,10 +65,10 @@ SET idemstore.max_body_size = '1kB';
 SELECT idemstore.start_processing('big', context => to_json(repeat('x', 1023)));
 SELECT idemstore.get('big') IS NULL AS not_started;
 SELECT outcome FROM idemstore.start_processing('big', context => to_json(repeat('x', 1022)));
-SELECT idemstore.complete('big', 200, NULL, convert_to(repeat('x', 1025), 'UTF8'));
-SELECT idemstore.complete('big', 200, to_json(repeat('x', 1025)));
+SELECT idemstore.complete('big', 200, NULL, repeat('x', 1025));
+SELECT idemstore.complete('big', 200, json_build_object('x', repeat('x', 1025)));
 SELECT idemstore.fail('big', to_json(repeat('x', 1025)));
 SELECT status FROM idemstore.get('big');
-SELECT idemstore.complete('big', 200, NULL, convert_to(repeat('x', 1024), 'UTF8'));
+SELECT idemstore.complete('big', 200, NULL, repeat('x', 1024));
 
 TRUNCATE idemstore.idempotency_records;

@@ -4,14 +4,14 @@ SET idemstore.test_clock = '2026-01-01 00:00:00+00';
 
 -- idempot IdempotencyStore, lookup(key, fingerprint) -> {byKey, byFingerprint}:
 -- record or null each
-SELECT (l.by_key).key, (l.by_fingerprint).key FROM idemstore.lookup('key-1', 'fp-1') AS l;
+SELECT matched, key FROM idemstore.lookup('key-1', 'fp-1') AS l;
 -- idempot, startProcessing(key, fingerprint, ttlMs): creates a processing
 -- record; an existing key is told apart
 SELECT outcome FROM idemstore.start_processing('key-1', 'fp-1', make_interval(secs => 60000 / 1000.0));
-SELECT (l.by_key).status, (l.by_fingerprint).key FROM idemstore.lookup('key-1', 'fp-1') AS l;
+SELECT matched, key, status FROM idemstore.lookup('key-1', 'fp-1') AS l;
 SELECT outcome FROM idemstore.start_processing('key-1', 'fp-1');
 SELECT outcome FROM idemstore.start_processing('key-1', 'fp-2');
-SELECT (l.by_key).key, (l.by_fingerprint).key FROM idemstore.lookup('key-2', 'fp-1') AS l;
+SELECT matched, key FROM idemstore.lookup('key-2', 'fp-1') AS l;
 -- idempot, complete(key, {status, headers, body}): stores the response; no
 -- record is an error that names the key
 SELECT idemstore.complete('key-1', 201, '{"content-type":"application/json"}', '{"id":1}');
@@ -29,7 +29,7 @@ SELECT outcome FROM idemstore.start_processing('key-3', 'fp-4', unique_fingerpri
 SELECT outcome FROM idemstore.start_processing('key-3', 'fp-3', unique_fingerprint => true);
 -- idempot shows expired records and is blocked by them; here they are absent
 SET idemstore.test_clock = '2026-01-01 00:01:00+00';
-SELECT (l.by_key).key, (l.by_fingerprint).key FROM idemstore.lookup('key-1', 'fp-1') AS l;
+SELECT matched, key FROM idemstore.lookup('key-1', 'fp-1') AS l;
 SELECT outcome FROM idemstore.start_processing('key-1', 'fp-1');
 
 -- litert IManager, initiate(key, context?): true created, false exists (any
@@ -63,14 +63,14 @@ SELECT idemstore.wait('m-4', '10 ms');
 -- bytes, an empty value too, or miss
 SELECT idemstore.get_value('g-1') IS NULL AS miss;
 -- Go, SetNX(ctx, key, value): written only if absent; value and ttl stay
-SELECT idemstore.set_nx('g-1', '\x01', '10 s'), idemstore.set_nx('g-2', '');
-SELECT idemstore.set_nx('g-1', '\x02', '1 h');
+SELECT idemstore.set_nx('g-1', ttl => '10 s', value => '\x01'), idemstore.set_nx('g-2', '');
+SELECT idemstore.set_nx('g-1', ttl => '1 h', value => '\x02');
 SELECT idemstore.get_value('g-1') AS hit, idemstore.get_value('g-2') AS empty_hit;
 SET idemstore.test_clock = '2026-01-01 00:01:11+00';
 SELECT idemstore.get_value('g-1') IS NULL AS miss;
 -- Go, ttl per store: an argument; Set overwrites; a pending claim has a lease
-SELECT idemstore.set_value('g-1', '\x03', '20 s');
-SELECT idemstore.set_value('g-1', '\x04');
+SELECT idemstore.set_value('g-1', ttl => '20 s', value => '\x03');
+SELECT idemstore.set_value('g-1', value => '\x04');
 SELECT idemstore.get_value('g-1') AS hit;
 SELECT outcome FROM idemstore.start_processing('g-3', ttl => '1 day', lease => '5 s');
 SELECT expires_at - lease_expires_at AS value_outlives_claim_by FROM idemstore.get('g-3');

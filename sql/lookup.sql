@@ -4,7 +4,7 @@ SET idemstore.test_clock = '2026-01-01 00:00:00+00';
 
 SELECT idemstore.get('absent') IS NULL AS by_value;
 SELECT key, status FROM idemstore.get('absent');
-SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('absent', 'absent');
+SELECT matched, key FROM idemstore.lookup('absent', 'absent');
 
 SELECT outcome FROM idemstore.start_processing('old', 'fp');
 SET idemstore.test_clock = '2026-01-01 00:00:01+00';
@@ -14,16 +14,29 @@ SELECT outcome FROM idemstore.start_processing('brief', 'fp', ttl => '1 s');
 SELECT outcome FROM idemstore.start_processing('bare');
 
 -- by key and by fingerprint: the own key wins, else the newest
-SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('old', 'fp');
-SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('absent', 'fp');
+SELECT matched, key FROM idemstore.lookup('old', 'fp');
+SELECT matched, key FROM idemstore.lookup('absent', 'fp');
 SET idemstore.test_clock = '2026-01-01 00:00:02+00';
-SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('absent', 'fp');
-SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('brief', 'fp');
-SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('bare', 'fp');
-SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('bare');
-SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('old', 'other');
-SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('elsewhere', 'fp', 's');
-SELECT (by_key).key, (by_fingerprint).key FROM idemstore.lookup('old', 'fp', 's');
+SELECT matched, key FROM idemstore.lookup('absent', 'fp');
+SELECT matched, key FROM idemstore.lookup('brief', 'fp');
+SELECT matched, key FROM idemstore.lookup('bare', 'fp');
+SELECT matched, key FROM idemstore.lookup('bare');
+SELECT matched, key FROM idemstore.lookup('old', 'other');
+SELECT matched, key FROM idemstore.lookup('elsewhere', 'fp', 's');
+SELECT matched, key FROM idemstore.lookup('old', 'fp', 's');
+
+-- abandoned: a claim whose lease is over, or that was given up; the next start owns it
+SELECT outcome FROM idemstore.start_processing('dead', 'dead fp', lease => '1 s');
+SELECT status FROM idemstore.get('dead');
+SET idemstore.test_clock = '2026-01-01 00:00:03+00';
+SELECT status, error IS NULL AS no_error FROM idemstore.get('dead');
+SELECT matched, status FROM idemstore.lookup('dead', 'dead fp');
+SELECT outcome, attempt FROM idemstore.start_processing('dead', 'dead fp');
+SELECT status FROM idemstore.get('dead');
+SELECT idemstore.fail('dead', '"later"', retryable => true);
+SELECT status, error FROM idemstore.get('dead');
+SELECT status FROM idemstore.idempotency_records WHERE key = 'dead';
+SET idemstore.test_clock = '2026-01-01 00:00:02+00';
 
 -- wait: the final record, NULL when there is none, an error at the timeout
 SELECT idemstore.wait('absent') IS NULL AS absent;
@@ -56,7 +69,7 @@ ROLLBACK;
 -- read-only: reading works, writing is refused
 BEGIN READ ONLY;
 SELECT status FROM idemstore.get('old');
-SELECT (by_key).status FROM idemstore.lookup('old');
+SELECT matched, status FROM idemstore.lookup('old');
 SELECT status FROM idemstore.wait('old');
 SELECT idemstore.start_processing('ro');
 ROLLBACK;
@@ -76,7 +89,7 @@ SELECT outcome FROM idemstore.start_processing('bare', takeover => false);
 SELECT outcome FROM idemstore.start_processing('old', 'fp');
 SELECT outcome FROM idemstore.start_processing('old', 'other');
 SELECT idemstore.complete('old', 200, response_body => 'done');
-SELECT (by_key).key FROM idemstore.lookup('old', 'fp');
+SELECT matched, key FROM idemstore.lookup('old', 'fp');
 SELECT status FROM idemstore.get('old');
 SELECT status FROM idemstore.wait('old');
 SELECT idemstore.release('absent');
@@ -98,7 +111,7 @@ SELECT idemstore.set_rate_limit('r', 1, '1 s');
 SELECT * FROM idemstore.rate_limit_status('r');
 ROLLBACK TO as_made;
 DROP INDEX idemstore.idempotency_records_fingerprint_idx;
-SELECT (by_key).key FROM idemstore.lookup('old', 'fp');
+SELECT matched, key FROM idemstore.lookup('old', 'fp');
 ROLLBACK TO as_made;
 UPDATE idemstore.idempotency_records SET status = 'unheard-of' WHERE key = 'old';
 SELECT idemstore.get('old');

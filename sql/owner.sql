@@ -11,6 +11,7 @@ SELECT recovery_point, checkpoint, attempt FROM idemstore.get('c');
 SELECT idemstore.checkpoint('c', 'mailed', fence => :fence);
 SELECT recovery_point, checkpoint FROM idemstore.get('c');
 SELECT idemstore.checkpoint('c', 'charged', '{"charge":  "ch_1"}');
+SELECT idemstore.checkpoint('c', 'charged', '{"charge":  "ch_1"}') AS again;
 SET idemstore.test_clock = '2026-01-01 00:01:00+00';
 SELECT outcome, attempt, recovery_point, checkpoint FROM idemstore.start_processing('c', takeover => false);
 SELECT outcome, attempt, recovery_point, checkpoint, fence FROM idemstore.start_processing('c') \gset new_

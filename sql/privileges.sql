@@ -27,7 +27,7 @@ SELECT idemstore.complete('k2', 200);
 SELECT outcome FROM idemstore.start_processing('k3');
 SELECT status FROM idemstore.get('k2');
 SELECT status FROM idemstore.wait('k2');
-SELECT (by_fingerprint).status FROM idemstore.lookup('k', 'fp');
+SELECT matched, status FROM idemstore.lookup('k', 'fp');
 SELECT idemstore.expire();
 SELECT idemstore.grant_usage('regress_idem_nobody');
 SELECT key FROM idemstore.idempotency_records;

@@ -9,9 +9,9 @@ SELECT * FROM idemstore.start_processing('k', 'fp', context => '{"amount":  100}
 SELECT * FROM idemstore.get('k') \gx
 
 -- live lease: in progress, with what is left of it
-SELECT outcome, fence, retry_after FROM idemstore.start_processing('k', 'fp');
+SELECT outcome, fence, retry_after_ms, retry_after_seconds FROM idemstore.start_processing('k', 'fp');
 SET idemstore.test_clock = '2026-01-01 00:04:59.5+00';
-SELECT outcome, retry_after FROM idemstore.start_processing('k', 'fp');
+SELECT outcome, retry_after_ms, retry_after_seconds FROM idemstore.start_processing('k', 'fp');
 -- a fingerprint is compared only when both sides have one
 SELECT outcome FROM idemstore.start_processing('k');
 -- another fingerprint: mismatch, while processing and afterwards
@@ -21,7 +21,7 @@ SELECT outcome, attempt FROM idemstore.start_processing('k', 'other', scope => '
 
 -- lease over: takeover, with a greater fence, unless the caller declines
 SET idemstore.test_clock = '2026-01-01 00:05:00+00';
-SELECT outcome, fence, attempt, retry_after FROM idemstore.start_processing('k', 'fp', takeover => false);
+SELECT outcome, fence, attempt, retry_after_ms, retry_after_seconds FROM idemstore.start_processing('k', 'fp', takeover => false);
 SELECT outcome, fence, attempt FROM idemstore.start_processing('k', 'fp', lease => '1 s');
 SELECT fence, attempt, lease_expires_at, expires_at, created_at, context FROM idemstore.get('k');
 -- the clock may stand still or step back, the fence still grows

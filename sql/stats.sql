@@ -29,6 +29,7 @@ SELECT (idemstore.start_processing('3')).outcome FROM generate_series(1, 4);
 SELECT (idemstore.start_processing('1', 'other')).outcome FROM generate_series(1, 6);
 SELECT (idemstore.start_processing('6', 'fp 1', unique_fingerprint => true)).outcome FROM generate_series(1, 7);
 SELECT idemstore.set_nx('7', 'v'), idemstore.set_nx('7', 'v'), idemstore.initiate('7');
+SELECT idemstore.set_value('9', 'v'), idemstore.set_value('9', 'w'), idemstore.set_value('9', 'x');
 SELECT idemstore.release('5'), idemstore.release('5');
 -- a lost claim is an error, and counted
 SELECT outcome FROM idemstore.start_processing('8');

@@ -42,7 +42,7 @@ BEGIN
 	END IF;
 	BEGIN
 		INSERT INTO ledger VALUES (k, 100 / amount);
-		PERFORM idemstore.complete(k, 200, NULL, convert_to(amount::text, 'UTF8'), v.fence);
+		PERFORM idemstore.complete(k, 200, NULL, amount::text, v.fence);
 	EXCEPTION WHEN division_by_zero THEN
 		PERFORM idemstore.fail(k, to_json(sqlerrm), fence => v.fence);
 	END;

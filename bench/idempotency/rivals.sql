@@ -50,7 +50,7 @@ BEGIN
 				instant + least(p_lease, p_ttl), instant + p_ttl, instant, p_context)
 			ON CONFLICT (key, scope) DO NOTHING;
 			IF FOUND THEN
-				RETURN ('started', next_fence, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::idemstore.idempotency_verdict;
+				RETURN ('started', next_fence, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::idemstore.idempotency_verdict;
 			END IF;
 			CONTINUE;
 		END IF;
@@ -65,24 +65,24 @@ BEGIN
 			WHERE t.key = p_key AND t.scope = p_scope AND t.fence = r.fence AND t.expires_at <= instant
 			RETURNING t.fence INTO next_fence;
 			IF FOUND THEN
-				RETURN ('started', next_fence, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::idemstore.idempotency_verdict;
+				RETURN ('started', next_fence, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::idemstore.idempotency_verdict;
 			END IF;
 			CONTINUE;
 		END IF;
 
 		IF p_fingerprint <> r.fingerprint THEN
-			RETURN ('mismatch', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::idemstore.idempotency_verdict;
+			RETURN ('mismatch', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::idemstore.idempotency_verdict;
 		ELSIF r.status = 'complete' THEN
-			RETURN ('replay', NULL, NULL, NULL, NULL, r.response_status, r.response_headers, r.response_body, r.error, NULL, NULL)::idemstore.idempotency_verdict;
+			RETURN ('replay', NULL, NULL, NULL, NULL, NULL, r.response_status, r.response_headers, r.response_body, r.error, NULL, NULL)::idemstore.idempotency_verdict;
 		ELSIF r.status = 'failed' THEN
-			RETURN ('failed', NULL, NULL, NULL, NULL, r.response_status, r.response_headers, r.response_body, r.error, NULL, NULL)::idemstore.idempotency_verdict;
+			RETURN ('failed', NULL, NULL, NULL, NULL, NULL, r.response_status, r.response_headers, r.response_body, r.error, NULL, NULL)::idemstore.idempotency_verdict;
 		ELSIF instant < r.lease_expires_at THEN
 			IF p_owner = r.owner THEN
-				RETURN ('started', r.fence, r.attempt, NULL, NULL, NULL, NULL, NULL, NULL, r.recovery_point, r.checkpoint)::idemstore.idempotency_verdict;
+				RETURN ('started', r.fence, r.attempt, NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.recovery_point, r.checkpoint)::idemstore.idempotency_verdict;
 			END IF;
-			RETURN ('in_progress', NULL, NULL, r.lease_expires_at - instant, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::idemstore.idempotency_verdict;
+			RETURN ('in_progress', NULL, NULL, extract(epoch FROM r.lease_expires_at - instant) * 1000, ceil(extract(epoch FROM r.lease_expires_at - instant)), NULL, NULL, NULL, NULL, NULL, NULL, NULL)::idemstore.idempotency_verdict;
 		ELSIF r.lease_expires_at IS NOT NULL AND NOT p_takeover THEN
-			RETURN ('abandoned', r.fence, r.attempt, NULL, NULL, NULL, NULL, NULL, NULL, r.recovery_point, r.checkpoint)::idemstore.idempotency_verdict;
+			RETURN ('abandoned', r.fence, r.attempt, NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.recovery_point, r.checkpoint)::idemstore.idempotency_verdict;
 		END IF;
 
 		UPDATE rival.idempotency_records AS t SET
@@ -95,7 +95,7 @@ BEGIN
 			AND t.lease_expires_at IS NOT DISTINCT FROM r.lease_expires_at
 		RETURNING t.fence INTO next_fence;
 		IF FOUND THEN
-			RETURN ('started', next_fence, r.attempt + 1, NULL, NULL, NULL, NULL, NULL, NULL, r.recovery_point, r.checkpoint)::idemstore.idempotency_verdict;
+			RETURN ('started', next_fence, r.attempt + 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.recovery_point, r.checkpoint)::idemstore.idempotency_verdict;
 		END IF;
 	END LOOP;
 END
@@ -105,11 +105,11 @@ CREATE FUNCTION rival.complete(
 	p_key text,
 	p_response_status integer DEFAULT NULL,
 	p_response_headers json DEFAULT NULL,
-	p_response_body bytea DEFAULT NULL,
+	p_response_text text DEFAULT NULL,
 	p_fence bigint DEFAULT NULL,
 	p_scope text DEFAULT '',
 	p_ttl interval DEFAULT NULL
-) RETURNS void
+) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
@@ -131,9 +131,9 @@ BEGIN
 		IF r.status = 'complete'
 			AND r.response_status IS NOT DISTINCT FROM p_response_status
 			AND r.response_headers::text IS NOT DISTINCT FROM p_response_headers::text
-			AND r.response_body IS NOT DISTINCT FROM p_response_body
+			AND r.response_body IS NOT DISTINCT FROM convert_to(p_response_text, 'UTF8')
 			AND r.error IS NULL THEN
-			RETURN;
+			RETURN false;
 		END IF;
 		RAISE EXCEPTION 'the record for key "%" is final', p_key USING ERRCODE = 'ID425';
 	END IF;
@@ -142,8 +142,9 @@ BEGIN
 		status = 'complete', completed_at = instant, lease_expires_at = NULL,
 		expires_at = coalesce(instant + p_ttl, t.expires_at),
 		response_status = p_response_status, response_headers = p_response_headers,
-		response_body = p_response_body, error = NULL
+		response_body = convert_to(p_response_text, 'UTF8'), error = NULL
 	WHERE t.key = p_key AND t.scope = p_scope;
+	RETURN true;
 END
 $$;
 
@@ -178,7 +179,7 @@ BEGIN
 		instant + least(p_lease, p_ttl), instant + p_ttl, instant, p_context)
 	ON CONFLICT (key, scope) DO NOTHING;
 	IF FOUND THEN
-		RETURN ('started', next_fence, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::idemstore.idempotency_verdict;
+		RETURN ('started', next_fence, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::idemstore.idempotency_verdict;
 	END IF;
 	RETURN writer.start_looking(p_key, p_fingerprint, p_ttl, p_scope, p_lease, p_owner, p_takeover, p_context);
 END
@@ -188,11 +189,11 @@ CREATE FUNCTION writer.complete(
 	p_key text,
 	p_response_status integer DEFAULT NULL,
 	p_response_headers json DEFAULT NULL,
-	p_response_body bytea DEFAULT NULL,
+	p_response_text text DEFAULT NULL,
 	p_fence bigint DEFAULT NULL,
 	p_scope text DEFAULT '',
 	p_ttl interval DEFAULT NULL
-) RETURNS void
+) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
@@ -202,11 +203,12 @@ BEGIN
 		status = 'complete', completed_at = instant, lease_expires_at = NULL,
 		expires_at = coalesce(instant + p_ttl, t.expires_at),
 		response_status = p_response_status, response_headers = p_response_headers,
-		response_body = p_response_body, error = NULL
+		response_body = convert_to(p_response_text, 'UTF8'), error = NULL
 	WHERE t.key = p_key AND t.scope = p_scope AND t.status = 'processing'
 		AND (p_fence IS NULL OR t.fence = p_fence) AND t.expires_at > instant;
 	IF NOT FOUND THEN
-		PERFORM writer.complete_looking(p_key, p_response_status, p_response_headers, p_response_body, p_fence, p_scope, p_ttl);
+		RETURN writer.complete_looking(p_key, p_response_status, p_response_headers, p_response_text, p_fence, p_scope, p_ttl);
 	END IF;
+	RETURN true;
 END
 $$;

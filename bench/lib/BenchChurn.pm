@@ -75,7 +75,7 @@ sub _database ($servers, $age, %options)
 				k := first + 100 * (r * factor % modulus);
 				PERFORM idemstore.start_processing(k::text, (k * 48271 % 999999999989)::text, ttl);
 				COMMIT;
-				PERFORM idemstore.complete(k::text, 200, '{"content-type": "application/json"}', convert_to(rpad(md5(k::text), 100, 'x'), 'UTF8'));
+				PERFORM idemstore.complete(k::text, 200, '{"content-type": "application/json"}', rpad(md5(k::text), 100, 'x'));
 				COMMIT;
 			END LOOP;
 		END

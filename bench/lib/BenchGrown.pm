@@ -77,7 +77,7 @@ sub grown_calls
 		{
 			name => 'complete', title => 'complete of an open claim', adds_to => 'idempotency_records.key',
 			before => \&_open_claims,
-			pgbench => $open_key . "SELECT idemstore.complete(:k, 200, '$headers', '\\x" . '78' x 100 . "');\n" },
+			pgbench => $open_key . "SELECT idemstore.complete(:k, 200, '$headers', '" . 'x' x 100 . "');\n" },
 		{
 			name => 'replay', title => 'replay',
 			pgbench => $old_key . $print_of . start_sql('idemstore', ':k', ':print') },

@@ -85,7 +85,7 @@ sub _make_procedure ($db)
 			began_at timestamptz := clock_timestamp();
 		BEGIN
 			FOR i IN 1 .. keys LOOP
-				PERFORM idemstore.complete(prefix || i, 200, NULL, '\x78');
+				PERFORM idemstore.complete(prefix || i, 200, NULL, 'x');
 			END LOOP;
 			COMMIT;
 			us := extract(epoch FROM clock_timestamp() - began_at) * 1000000;

@@ -51,6 +51,7 @@ sub work_values ($work, $ops)
 		last => $first_key + ($work->{keys} // 1) - 1,
 		keys => $work->{keys} // ($work->{storm} ? int($ops / 5) + 1 : $new_keys),
 		run => ++$runs,
+		text => _text(1024),
 		body => '\x' . unpack('H*', _text(1024)),
 		json => '"' . _text($size - 2) . '"' };
 }
@@ -85,7 +86,7 @@ sub _pgbench ($script)
 # A call as a service makes it, which does not know what it will be told.
 sub start_sql ($schema, $key, $fingerprint)
 {
-	return 'SELECT outcome, fence, response_status, response_headers, response_body, retry_after'
+	return 'SELECT outcome, fence, response_status, response_headers, response_body, retry_after_seconds'
 	  . " FROM $schema.start_processing($key, $fingerprint);\n";
 }
 
@@ -130,7 +131,7 @@ sub _idempotency
 			response_status = 200, response_headers = HEADERS, response_body = :body
 		WHERE key = :k AND scope = '' AND status = 'processing' AND fence = 1;
 		SQL
-	my $complete = "SELECT %s.complete(:k, 200, HEADERS, :body);\n";
+	my $complete = "SELECT %s.complete(:k, 200, HEADERS, :text);\n";
 	my @emptied = map { "TRUNCATE $_.idempotency_records" } qw(idemstore rival);
 	my $in_one = sub ($call, $completion) {
 		return _pgbench($new_key . "BEGIN;\n" . $call . $completion =~ s/HEADERS/'$headers'/r . "COMMIT;\n");

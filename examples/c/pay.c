@@ -107,8 +107,7 @@ start(PGconn *conn, const char *key, const char *body, const char *lease)
 	const char *values[] = {key, body, lease};
 	int			lengths[] = {0, strlen(body), 0};
 	PGresult   *row = query(conn,
-							"SELECT outcome, fence, response_status, response_body,"
-							"	ceil(extract(epoch FROM retry_after))::int"
+							"SELECT outcome, fence, response_status, response_body, retry_after_seconds"
 							" FROM idemstore.start_processing($1, encode(sha256($2), 'hex'), lease => $3)",
 							3, values, lengths);
 	Claim		claim = {.is_started = strcmp(PQgetvalue(row, 0, 0), "started") == 0};
@@ -142,8 +141,7 @@ charge(PGconn *conn, const char *key, const char *body, const char *fence, Answe
 		snprintf(answer->body, sizeof(answer->body), "%s", PQgetvalue(result, 0, 0));
 		PQclear(result);
 		result = query(conn, "SELECT idemstore.complete($1, 201, $2, $3, fence => $4)",
-					   4, (const char *const[]) {key, HEADERS, answer->body, fence},
-					   (int[]) {0, 0, strlen(answer->body), 0});
+					   4, (const char *const[]) {key, HEADERS, answer->body, fence}, NULL);
 	}
 	else
 	{
@@ -152,9 +150,8 @@ charge(PGconn *conn, const char *key, const char *body, const char *fence, Answe
 		PQclear(result);
 		result = query(conn,
 					   "SELECT idemstore.fail($1, '{\"reason\": \"limit\"}', response_status => 402,"
-					   " response_headers => $2, response_body => $3, fence => $4)",
-					   4, (const char *const[]) {key, HEADERS, answer->body, fence},
-					   (int[]) {0, 0, strlen(answer->body), 0});
+					   " response_headers => $2, response_text => $3, fence => $4)",
+					   4, (const char *const[]) {key, HEADERS, answer->body, fence}, NULL);
 	}
 	PQclear(result);
 	return result != NULL;

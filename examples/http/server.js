@@ -97,8 +97,7 @@ function sha256(...parts) {
 
 async function start(connection, { key, fingerprint, scope }, lease) {
 	const { rows } = await connection.query(
-		`SELECT outcome, fence, response_status, response_headers, response_body,
-			ceil(extract(epoch FROM retry_after))::int AS retry_after
+		`SELECT outcome, fence, response_status, response_headers, response_body, retry_after_seconds
 		FROM idemstore.start_processing($1, $2, scope => $3, lease => $4)`,
 		[key, fingerprint, scope, lease])
 	return rows[0]
@@ -114,7 +113,7 @@ function settled(claim) {
 				body: claim.response_body,
 			}
 		case 'in_progress':
-			throw inProgress(claim.retry_after)
+			throw inProgress(claim.retry_after_seconds)
 		case 'mismatch':
 			throw new Problem(422, 'This Idempotency-Key was used for another request')
 		default:
@@ -150,7 +149,7 @@ function refused({ payment }) {
 
 // The answer, in the transaction of what it is the answer to.
 async function complete(client, { key, scope }, fence, answer) {
-	await client.query('SELECT idemstore.complete($1, $2, $3, $4, fence => $5, scope => $6)',
+	await client.query('SELECT idemstore.complete($1, $2, $3, response_body => $4, fence => $5, scope => $6)',
 		[key, answer.status, JSON.stringify(answer.headers), answer.body, fence, scope])
 	return answer
 }

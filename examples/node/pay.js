@@ -13,12 +13,11 @@ const pool = new pg.Pool()
 const headers = JSON.stringify({ 'content-type': 'application/json' })
 
 // A composite result belongs into FROM. fence is a bigint, so it arrives as a
-// string, and goes back as it is. An interval would arrive as an object.
+// string, and goes back as it is.
 async function start(connection, key, body, lease = null) {
 	const fingerprint = createHash('sha256').update(body).digest('hex')
 	const { rows } = await connection.query(
-		`SELECT outcome, fence, response_status, response_body,
-			ceil(extract(epoch FROM retry_after))::int AS retry_after
+		`SELECT outcome, fence, response_status, response_body, retry_after_seconds
 		FROM idemstore.start_processing($1, $2, lease => $3)`,
 		[key, fingerprint, lease])
 	return rows[0]
@@ -31,7 +30,7 @@ function settled(claim) {
 		case 'failed':
 			return { status: claim.response_status, body: claim.response_body.toString(), isReplayed: true }
 		case 'in_progress':
-			return { status: 409, retryAfter: claim.retry_after }
+			return { status: 409, retryAfter: claim.retry_after_seconds }
 		case 'mismatch':
 			return { status: 422 }
 		default:
@@ -45,14 +44,14 @@ async function charge(client, key, body, fence) {
 	if (amount > 1000) {
 		const refusal = JSON.stringify({ payment: key, refused: 'limit' })
 		await client.query(
-			'SELECT idemstore.fail($1, $2, response_status => 402, response_headers => $3, response_body => $4, fence => $5)',
-			[key, JSON.stringify({ reason: 'limit' }), headers, Buffer.from(refusal), fence])
+			'SELECT idemstore.fail($1, $2, response_status => 402, response_headers => $3, response_text => $4, fence => $5)',
+			[key, JSON.stringify({ reason: 'limit' }), headers, refusal, fence])
 		return { status: 402, body: refusal }
 	}
 	const response = JSON.stringify({ payment: key, amount })
 	await client.query('INSERT INTO ledger VALUES ($1, $2)', [key, amount])
 	await client.query('SELECT idemstore.complete($1, 201, $2, $3, fence => $4)',
-		[key, headers, Buffer.from(response), fence])
+		[key, headers, response, fence])
 	return { status: 201, body: response }
 }
 

@@ -22,8 +22,7 @@ def start(connection, key, body, lease=None):
     for a bare number psycopg would look for another function."""
     fingerprint = hashlib.sha256(body).hexdigest()
     return connection.execute(
-        """SELECT outcome, fence, response_status, response_body,
-               ceil(extract(epoch FROM retry_after))::int
+        """SELECT outcome, fence, response_status, response_body, retry_after_seconds
            FROM idemstore.start_processing(%s, %s, lease => %s)""",
         (key, fingerprint, lease),
     ).fetchone()
@@ -32,7 +31,7 @@ def start(connection, key, body, lease=None):
 def settled(outcome, status, response, retry_after):
     """What to send when there is nothing to do."""
     if outcome in ("replay", "failed"):
-        return {"status": status, "body": response, "is_replayed": True}
+        return {"status": status, "body": response.decode(), "is_replayed": True}
     if outcome == "in_progress":
         return {"status": 409, "retry_after": retry_after}
     if outcome == "mismatch":
@@ -44,14 +43,14 @@ def charge(connection, key, body, fence):
     """The business itself. What it writes commits together with the response."""
     amount = json.loads(body, parse_float=Decimal)["amount"]
     if amount > 1000:
-        refusal = json.dumps({"payment": key, "refused": "limit"}).encode()
+        refusal = json.dumps({"payment": key, "refused": "limit"})
         connection.execute(
             """SELECT idemstore.fail(%s, %s, response_status => 402, response_headers => %s,
-                                     response_body => %s, fence => %s)""",
+                                     response_text => %s, fence => %s)""",
             (key, json.dumps({"reason": "limit"}), HEADERS, refusal, fence),
         )
         return {"status": 402, "body": refusal}
-    response = json.dumps({"payment": key, "amount": float(amount)}).encode()
+    response = json.dumps({"payment": key, "amount": float(amount)})
     connection.execute("INSERT INTO ledger VALUES (%s, %s)", (key, amount))
     connection.execute(
         "SELECT idemstore.complete(%s, 201, %s, %s, fence => %s)",
@@ -98,7 +97,7 @@ def transfer(connection, key, body, bank=None, lease="30 s"):
 def say(step, answer):
     line = f"{step}: {answer['status']}"
     if "body" in answer:
-        line += f" {answer['body'].decode()}"
+        line += f" {answer['body']}"
     if "retry_after" in answer:
         line += f", Retry-After: {answer['retry_after']}"
     print(line + (", replayed" if "is_replayed" in answer else ""))

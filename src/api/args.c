@@ -11,17 +11,14 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "api/args.h"
 #include "pg/clock.h"
-#include "pg/errors.h"
-#include "pg/guc.h"
 #include "store/idempotency.h"
 
-static void require_not_null(PG_FUNCTION_ARGS, int arg, const char *name);
 static void require_size(const text *value, const char *name, int max_size);
-static int64 period_us(const Interval *period, const char *name);
 
 void
 idem_args_require_writable(const char *function)
@@ -40,7 +37,7 @@ idem_args_key(PG_FUNCTION_ARGS, int arg)
 text *
 idem_args_long_name(PG_FUNCTION_ARGS, int arg, const char *name)
 {
-	require_not_null(fcinfo, arg, name);
+	idem_args_require_not_null(fcinfo, arg, name);
 	idem_args_check_long_name(PG_GETARG_TEXT_PP(arg), name);
 	return PG_GETARG_TEXT_PP(arg);
 }
@@ -89,12 +86,12 @@ idem_args_target(PG_FUNCTION_ARGS, int fence_arg, int scope_arg)
 text *
 idem_args_name(PG_FUNCTION_ARGS, int arg, const char *name, int max_size)
 {
-	require_not_null(fcinfo, arg, name);
+	idem_args_require_not_null(fcinfo, arg, name);
 	return idem_args_optional_name(fcinfo, arg, name, max_size);
 }
 
-static void
-require_not_null(PG_FUNCTION_ARGS, int arg, const char *name)
+void
+idem_args_require_not_null(PG_FUNCTION_ARGS, int arg, const char *name)
 {
 	if (PG_ARGISNULL(arg))
 		ereport(ERROR,
@@ -115,41 +112,26 @@ idem_args_optional_name(PG_FUNCTION_ARGS, int arg, const char *name, int max_siz
 }
 
 struct varlena *
-idem_args_body(PG_FUNCTION_ARGS, int arg, const char *name)
-{
-	require_not_null(fcinfo, arg, name);
-	return idem_args_optional_body(fcinfo, arg, name);
-}
-
-struct varlena *
 idem_args_optional_body(PG_FUNCTION_ARGS, int arg, const char *name)
 {
-	Size		size;
-
 	if (PG_ARGISNULL(arg))
 		return NULL;
-	size = toast_raw_datum_size(PG_GETARG_DATUM(arg)) - VARHDRSZ;
-	if (size > (Size) idem_guc_max_body_size * 1024)
-		ereport(ERROR,
-				(errcode(ERRCODE_IDEM_TOO_LARGE),
-				 errmsg("%s is too large", name),
-				 errdetail("It has %zu bytes; at most %d kB are allowed.",
-						   size, idem_guc_max_body_size),
-				 errhint("Store it elsewhere and keep its address, or raise idemstore.max_body_size.")));
+	idem_claims_change_require_size(toast_raw_datum_size(PG_GETARG_DATUM(arg)) - VARHDRSZ,
+									name);
 	return PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(arg));
 }
 
 bool
 idem_args_bool(PG_FUNCTION_ARGS, int arg, const char *name)
 {
-	require_not_null(fcinfo, arg, name);
+	idem_args_require_not_null(fcinfo, arg, name);
 	return PG_GETARG_BOOL(arg);
 }
 
 int32
 idem_args_positive_int(PG_FUNCTION_ARGS, int arg, const char *name)
 {
-	require_not_null(fcinfo, arg, name);
+	idem_args_require_not_null(fcinfo, arg, name);
 	if (PG_GETARG_INT32(arg) <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -162,7 +144,7 @@ idem_args_positive_int(PG_FUNCTION_ARGS, int arg, const char *name)
 int32
 idem_args_natural_int(PG_FUNCTION_ARGS, int arg, const char *name)
 {
-	require_not_null(fcinfo, arg, name);
+	idem_args_require_not_null(fcinfo, arg, name);
 	idem_args_check_natural(PG_GETARG_INT32(arg), name);
 	return PG_GETARG_INT32(arg);
 }
@@ -170,7 +152,7 @@ idem_args_natural_int(PG_FUNCTION_ARGS, int arg, const char *name)
 int64
 idem_args_natural_bigint(PG_FUNCTION_ARGS, int arg, const char *name)
 {
-	require_not_null(fcinfo, arg, name);
+	idem_args_require_not_null(fcinfo, arg, name);
 	idem_args_check_natural(PG_GETARG_INT64(arg), name);
 	return PG_GETARG_INT64(arg);
 }
@@ -188,14 +170,14 @@ idem_args_check_natural(int64 value, const char *name)
 int64
 idem_args_bigint(PG_FUNCTION_ARGS, int arg, const char *name)
 {
-	require_not_null(fcinfo, arg, name);
+	idem_args_require_not_null(fcinfo, arg, name);
 	return PG_GETARG_INT64(arg);
 }
 
 float8
 idem_args_float(PG_FUNCTION_ARGS, int arg, const char *name)
 {
-	require_not_null(fcinfo, arg, name);
+	idem_args_require_not_null(fcinfo, arg, name);
 	return PG_GETARG_FLOAT8(arg);
 }
 
@@ -204,52 +186,14 @@ idem_args_instant(PG_FUNCTION_ARGS, int arg, const char *name)
 {
 	TimestampTz value;
 
-	require_not_null(fcinfo, arg, name);
+	idem_args_require_not_null(fcinfo, arg, name);
 	value = PG_GETARG_TIMESTAMPTZ(arg);
 	if (!idem_clock_is_near(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be at most ten years ahead", name)));
+				 errmsg("%s must be at most ten years ahead", name),
+				 errhint("to_timestamp() takes seconds: convert milliseconds and nanoseconds.")));
 	return value;
-}
-
-const Interval *
-idem_args_optional_duration(PG_FUNCTION_ARGS, int arg, const char *name)
-{
-	const Interval *value;
-
-	if (PG_ARGISNULL(arg))
-		return NULL;
-	value = PG_GETARG_INTERVAL_P(arg);
-	if (!idem_clock_is_bounded(value))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be at most ten years", name)));
-	return value;
-}
-
-const Interval *
-idem_args_optional_period(PG_FUNCTION_ARGS, int arg, const char *name)
-{
-	const Interval *value = idem_args_optional_duration(fcinfo, arg, name);
-
-	if (value != NULL)
-		(void) period_us(value, name);
-	return value;
-}
-
-Interval
-idem_args_duration(PG_FUNCTION_ARGS, int arg, const char *name)
-{
-	require_not_null(fcinfo, arg, name);
-	return *idem_args_optional_duration(fcinfo, arg, name);
-}
-
-Interval
-idem_args_period(PG_FUNCTION_ARGS, int arg, const char *name)
-{
-	require_not_null(fcinfo, arg, name);
-	return *idem_args_optional_period(fcinfo, arg, name);
 }
 
 Interval
@@ -257,8 +201,9 @@ idem_args_fixed_period(PG_FUNCTION_ARGS, int arg, const char *name)
 {
 	const Interval *value;
 
-	require_not_null(fcinfo, arg, name);
-	value = idem_args_optional_duration(fcinfo, arg, name);
+	idem_args_require_not_null(fcinfo, arg, name);
+	value = PG_GETARG_INTERVAL_P(arg);
+	idem_args_check_duration(value, name);
 	if (value->month != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -272,31 +217,21 @@ idem_args_fixed_period(PG_FUNCTION_ARGS, int arg, const char *name)
 	return *value;
 }
 
-int64
-idem_args_timeout_us(PG_FUNCTION_ARGS, int arg, const char *name, int64 default_us)
+void
+idem_args_check_duration(const Interval *value, const char *name)
 {
-	const Interval *value = idem_args_optional_duration(fcinfo, arg, name);
-
-	return value != NULL ? period_us(value, name) : default_us;
+	if (!idem_clock_is_bounded(value))
+		idem_args_raise_duration(value, psprintf("%s must be at most ten years", name));
 }
 
-static int64
-period_us(const Interval *period, const char *name)
+void
+idem_args_raise_duration(const Interval *value, const char *message)
 {
-	TimestampTz now = idem_clock_now();
-	int64		result = idem_clock_add(now, period) - now;
-
-	if (result < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must not be negative", name)));
-	return result;
-}
-
-Interval
-idem_args_or_seconds(const Interval *given, int seconds)
-{
-	Interval	setting = {.time = seconds * USECS_PER_SEC};
-
-	return given != NULL ? *given : setting;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s", message),
+			 errdetail("It is %s.",
+					   DatumGetCString(DirectFunctionCall1(interval_out,
+														   IntervalPGetDatum(value)))),
+			 errhint("A bare number is seconds: convert milliseconds and nanoseconds, and pass make_interval(secs => ...).")));
 }

@@ -23,6 +23,8 @@
 /* Refuse to write where PostgreSQL would: 25006, or 25000 in parallel mode. */
 extern void idem_args_require_writable(const char *function);
 
+extern void idem_args_require_not_null(PG_FUNCTION_ARGS, int arg, const char *name);
+
 extern text *idem_args_key(PG_FUNCTION_ARGS, int arg);
 
 /* as a key, under another name */
@@ -41,7 +43,6 @@ extern text *idem_args_optional_name(PG_FUNCTION_ARGS, int arg, const char *name
 									 int max_size);
 
 /* bounded by idemstore.max_body_size (ID413) */
-extern struct varlena *idem_args_body(PG_FUNCTION_ARGS, int arg, const char *name);
 extern struct varlena *idem_args_optional_body(PG_FUNCTION_ARGS, int arg,
 											   const char *name);
 
@@ -54,27 +55,12 @@ extern void idem_args_check_natural(int64 value, const char *name);
 extern float8 idem_args_float(PG_FUNCTION_ARGS, int arg, const char *name);
 extern TimestampTz idem_args_instant(PG_FUNCTION_ARGS, int arg, const char *name);
 
-/*
- * A bounded interval; NULL for an SQL NULL.  A duration may be negative (a
- * ttl), a period may not.
- */
-extern const Interval *idem_args_optional_duration(PG_FUNCTION_ARGS, int arg,
-												   const char *name);
-extern const Interval *idem_args_optional_period(PG_FUNCTION_ARGS, int arg,
-												 const char *name);
-
-/* as those, and not NULL */
-extern Interval idem_args_duration(PG_FUNCTION_ARGS, int arg, const char *name);
-extern Interval idem_args_period(PG_FUNCTION_ARGS, int arg, const char *name);
+/* Raise 22023 with a hint about units, or do so unless it is within ten years. */
+extern void idem_args_raise_duration(const Interval *value,
+									 const char *message) pg_attribute_noreturn();
+extern void idem_args_check_duration(const Interval *value, const char *name);
 
 /* more than zero and at most ten years, without months */
 extern Interval idem_args_fixed_period(PG_FUNCTION_ARGS, int arg, const char *name);
-
-/* how long from now a period lasts, or the default for an SQL NULL */
-extern int64 idem_args_timeout_us(PG_FUNCTION_ARGS, int arg, const char *name,
-								  int64 default_us);
-
-/* the argument, or the setting in seconds when it is NULL */
-extern Interval idem_args_or_seconds(const Interval *given, int seconds);
 
 #endif							/* IDEM_API_ARGS_H */

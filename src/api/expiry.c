@@ -17,6 +17,7 @@
 #include "utils/tuplestore.h"
 
 #include "api/args.h"
+#include "api/duration.h"
 #include "engine/care/expiry.h"
 #include "pg/clock.h"
 
@@ -57,7 +58,7 @@ Datum
 idemstore_expire_all(PG_FUNCTION_ARGS)
 {
 	int32		batch_size = idem_args_positive_int(fcinfo, 0, "batch_size");
-	int64		limit_us = idem_args_timeout_us(fcinfo, 1, "max_duration", NO_LIMIT_US);
+	int64		limit_us = idem_duration_span_us(fcinfo, 1, "max_duration", NO_LIMIT_US);
 	int64		deadline_us = idem_clock_monotonic_us() + limit_us;
 
 	idem_args_require_writable("expire_all()");

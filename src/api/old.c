@@ -23,7 +23,16 @@
 static void raise_old(void) pg_attribute_noreturn();
 
 /* 0.2.0 */
+OLD_FUNCTION(idemstore_assert_owner)
+OLD_FUNCTION(idemstore_checkpoint)
+OLD_FUNCTION(idemstore_complete)
+OLD_FUNCTION(idemstore_fail)
 OLD_FUNCTION(idemstore_fingerprint)
+OLD_FUNCTION(idemstore_lookup)
+OLD_FUNCTION(idemstore_set_nx)
+OLD_FUNCTION(idemstore_set_value)
+OLD_FUNCTION(idemstore_start_processing)
+OLD_FUNCTION(idemstore_success)
 
 static void
 raise_old(void)

@@ -28,13 +28,13 @@ idem_result_type(FmgrInfo *function)
 }
 
 Datum
-idem_result_record(Oid type, const IdemRecord *record)
+idem_result_record(Oid type, const IdemRecord *record, TimestampTz now)
 {
 	Datum		values[IDEM_IDEMPOTENCY_COLUMNS];
 	bool		isnull[IDEM_IDEMPOTENCY_COLUMNS];
 	Oid			types[IDEM_IDEMPOTENCY_COLUMNS];
 
-	idem_store_idempotency_columns(record, values, isnull);
+	idem_store_idempotency_view(record, now, values, isnull);
 	idem_store_idempotency_types(types);
 	return idem_result_composite(type, IDEM_IDEMPOTENCY_COLUMNS, types, values, isnull);
 }
@@ -61,7 +61,7 @@ idem_result_check(TupleDesc desc, int ncolumns, const Oid *types)
 				 errmsg("cannot use type %s as it is now",
 						format_type_be(desc->tdtypeid)),
 				 errdetail("The type has other columns than the extension made."),
-				 errhint("Undo the change.")));
+				 errhint("If the library is newer than the extension, run ALTER EXTENSION idemstore UPDATE. Otherwise undo the change.")));
 }
 
 static bool

@@ -25,8 +25,8 @@ extern Datum idem_result_composite(Oid type, int ncolumns, const Oid *types,
 /* Are these the columns of the type?  Raises 55000 when they are not. */
 extern void idem_result_check(TupleDesc desc, int ncolumns, const Oid *types);
 
-/* a value of idemstore.idempotency_record, of the type's OID */
-extern Datum idem_result_record(Oid type, const IdemRecord *record);
+/* a value of idemstore.idempotency_record, of the type's OID, as it stands now */
+extern Datum idem_result_record(Oid type, const IdemRecord *record, TimestampTz now);
 
 /* values[i] or NULL, for a pointer where NULL is the SQL NULL */
 extern void idem_result_put(Datum *values, bool *isnull, int column,

@@ -26,6 +26,7 @@
 
 static TimestampTz last_reading;
 
+static int64 fixed_us(const Interval *span);
 static bool is_clearly_bounded(const Interval *span);
 static bool is_within(int64 value, int64 bound);
 static TimestampTz add_months(TimestampTz instant, int32 months);
@@ -58,9 +59,32 @@ idem_clock_unix_us(TimestampTz now)
 TimestampTz
 idem_clock_add(TimestampTz instant, const Interval *span)
 {
-	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-												   TimestampTzGetDatum(instant),
-												   PointerGetDatum(span)));
+	if (span->month != 0)
+		instant = add_months(instant, span->month);
+	instant += fixed_us(span);
+	if (!IS_VALID_TIMESTAMP(instant))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	return instant;
+}
+
+/* all but its months */
+static int64
+fixed_us(const Interval *span)
+{
+	return span->day * USECS_PER_DAY + span->time;
+}
+
+int64
+idem_clock_length_us(const Interval *span)
+{
+	TimestampTz now;
+
+	if (span->month == 0)
+		return fixed_us(span);
+	now = idem_clock_now();
+	return idem_clock_add(now, span) - now;
 }
 
 /*
@@ -107,12 +131,15 @@ idem_clock_is_near(TimestampTz instant)
 	return instant <= add_months(idem_clock_now(), MAX_SPAN_MONTHS);
 }
 
+/* read without a time zone, an instant is a time in UTC */
 static TimestampTz
 add_months(TimestampTz instant, int32 months)
 {
 	Interval	span = {.month = months};
 
-	return idem_clock_add(instant, &span);
+	return DatumGetTimestamp(DirectFunctionCall2(timestamp_pl_interval,
+												 TimestampGetDatum(instant),
+												 IntervalPGetDatum(&span)));
 }
 
 int64

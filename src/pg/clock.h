@@ -23,10 +23,14 @@ extern TimestampTz idem_clock_recent(void);
 extern int64 idem_clock_unix_us(TimestampTz now);
 
 /*
- * instant + span, months and days by the calendar.  The span must have passed
+ * instant + span: a day is 24 hours, months count by the calendar in UTC,
+ * whatever the session's TimeZone.  The span must have passed
  * idem_clock_is_bounded.
  */
 extern TimestampTz idem_clock_add(TimestampTz instant, const Interval *span);
+
+/* how long a bounded span lasts from now on, in microseconds */
+extern int64 idem_clock_length_us(const Interval *span);
 
 /* is the span finite and at most ten years, forwards or backwards? */
 extern bool idem_clock_is_bounded(const Interval *span);

@@ -17,6 +17,7 @@
 #include "pg/guc.h"
 
 #define TEN_YEARS_IN_SECONDS	(IDEM_MAX_SPAN_DAYS * SECS_PER_DAY)
+#define MAX_WAIT_MS				(SECS_PER_DAY * 1000)
 
 /* ten such values, of the two records of lookup, still fit into one row */
 #define MAX_BODY_SIZE_KB		(100 * 1024)
@@ -54,19 +55,19 @@ idem_guc_init(void)
 							"How long a claim is held when the call names no lease.",
 							"When the lease is over, the next caller takes the key over.",
 							&idem_guc_default_lease,
-							300, 1, TEN_YEARS_IN_SECONDS,
+							300, 1, IDEM_MAX_LEASE_S,
 							PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("idemstore.default_wait",
 							"How long wait() and dedupe_wait_for() wait when the call names no timeout.",
 							NULL,
 							&idem_guc_default_wait,
-							30000, 0, INT_MAX,
+							30000, 0, MAX_WAIT_MS,
 							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("idemstore.default_job_timeout",
 							"How long a job may take when the call names no timeout, and how long its result is kept at least.",
 							"When the timeout is over, the next dedupe_register() takes the job over.",
 							&idem_guc_default_job_timeout,
-							300, 1, TEN_YEARS_IN_SECONDS,
+							300, 1, IDEM_MAX_LEASE_S,
 							PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("idemstore.max_body_size",
 							"The largest body, header, error, context or value that a record takes.",

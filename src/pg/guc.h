@@ -10,6 +10,9 @@
 /* ten years, with their leap days: no span is longer */
 #define IDEM_MAX_SPAN_DAYS	3653
 
+/* the longest lease of a claim or timeout of a job, in seconds */
+#define IDEM_MAX_LEASE_S	(31 * SECS_PER_DAY)
+
 extern int	idem_guc_default_ttl;	/* seconds */
 extern int	idem_guc_default_lease; /* seconds */
 extern int	idem_guc_default_wait;	/* milliseconds */

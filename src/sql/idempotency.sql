@@ -91,13 +91,14 @@ CREATE TYPE idemstore.idempotency_record AS (
 	checkpoint json
 );
 COMMENT ON TYPE idemstore.idempotency_record IS
-	'A record as get(), lookup() and wait() return it: the columns of idempotency_records in their order.';
+	'A record as get() and wait() return it: the columns of idempotency_records in their order. status: processing, abandoned (processing, but its lease is over, also after a retryable fail(), where error is not NULL), complete or failed.';
 
 CREATE TYPE idemstore.idempotency_verdict AS (
 	outcome text,
 	fence bigint,
 	attempt integer,
-	retry_after interval,
+	retry_after_ms double precision,
+	retry_after_seconds integer,
 	conflicting_key text,
 	response_status integer,
 	response_headers json,
@@ -107,14 +108,31 @@ CREATE TYPE idemstore.idempotency_verdict AS (
 	checkpoint json
 );
 COMMENT ON TYPE idemstore.idempotency_verdict IS
-	'What start_processing() decided. outcome: started (fence, attempt, recovery_point, checkpoint), replay (response_status, response_headers, response_body), failed (error and response), in_progress (retry_after), mismatch, abandoned (as started, of the attempt whose lease is over), duplicate (conflicting_key). All other columns are NULL.';
+	'What start_processing() decided. outcome: started (fence, attempt, recovery_point, checkpoint), replay (response_status, response_headers, response_body), failed (error and response), in_progress (retry_after_ms, what is left of the lease in milliseconds, and retry_after_seconds, the same rounded up), mismatch, abandoned (as started, of the attempt whose lease is over), duplicate (conflicting_key). All other columns are NULL.';
 
 CREATE TYPE idemstore.idempotency_match AS (
-	by_key idemstore.idempotency_record,
-	by_fingerprint idemstore.idempotency_record
+	matched text,
+	key text,
+	scope text,
+	fingerprint text,
+	status text,
+	fence bigint,
+	attempt integer,
+	owner text,
+	lease_expires_at timestamp with time zone,
+	expires_at timestamp with time zone,
+	created_at timestamp with time zone,
+	completed_at timestamp with time zone,
+	response_status integer,
+	response_headers json,
+	response_body bytea,
+	error json,
+	context json,
+	recovery_point text,
+	checkpoint json
 );
 COMMENT ON TYPE idemstore.idempotency_match IS
-	'What lookup() found: the record of the key, and a record with the fingerprint.';
+	'A record that lookup() found. matched: by what, key or fingerprint. The rest is as in idempotency_record.';
 
 CREATE FUNCTION idemstore.start_processing_support(internal) RETURNS internal
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -136,23 +154,24 @@ CREATE FUNCTION idemstore.start_processing(
 ) RETURNS idemstore.idempotency_verdict
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SUPPORT idemstore.start_processing_support
-AS 'MODULE_PATHNAME', 'idemstore_start_processing';
+AS 'MODULE_PATHNAME', 'idemstore_start_processing_0_3';
 COMMENT ON FUNCTION idemstore.start_processing(text, text, interval, text, interval, interval, text, boolean, boolean, json) IS
-	'Claim a key, or say why not; call it in FROM, since (start_processing(...)).* would call it once a column. Exactly one of any number of callers gets outcome started, in one atomic call. ttl: how long the record lives (NULL: idemstore.default_ttl; <= 0: expired at once). lease: how long the claim is held, at most the ttl (NULL: idemstore.default_lease). wait: how long to wait for a claim in progress to end (default not at all). owner: starting again with the same owner is started again. takeover false: a claim whose lease is over is abandoned, not taken over. unique_fingerprint: another live key of the scope with this fingerprint is duplicate. context: kept with the record. Intervals are at most ten years; a bare number is seconds. Errors: 22004 for NULL, 22023 for a bad value, 54000 for a name that is too long, ID413 for a context above idemstore.max_body_size, 25006 in a read-only transaction. Serves startProcessing of idempot''s IdempotencyStore and the Idempotency-Key header.';
+	'Claim a key, or say why not; call it in FROM, since (start_processing(...)).* would call it once a column. Exactly one of any number of callers gets outcome started, in one atomic call. ttl: how long the record lives (NULL: idemstore.default_ttl; <= 0: expired at once). lease: how long the claim is held, at most the ttl and 31 days (NULL: idemstore.default_lease). wait: how long to wait for a claim in progress to end, at most a day (default not at all). owner: starting again with the same owner is started again. takeover false: a claim whose lease is over is abandoned, not taken over. unique_fingerprint: another live key of the scope with this fingerprint is duplicate. context: kept with the record. A ttl is at most ten years; a bare number is seconds. Errors: 22004 for NULL, 22023 for a bad value, 54000 for a name that is too long, ID413 for a context above idemstore.max_body_size, 25006 in a read-only transaction. Serves startProcessing of idempot''s IdempotencyStore and the Idempotency-Key header.';
 
 CREATE FUNCTION idemstore.complete(
 	key text,
 	response_status integer DEFAULT NULL,
 	response_headers json DEFAULT NULL,
-	response_body bytea DEFAULT NULL,
+	response_text text DEFAULT NULL,
 	fence bigint DEFAULT NULL,
 	scope text DEFAULT '',
-	ttl interval DEFAULT NULL
-) RETURNS void
+	ttl interval DEFAULT NULL,
+	response_body bytea DEFAULT NULL
+) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'idemstore_complete';
-COMMENT ON FUNCTION idemstore.complete(text, integer, json, bytea, bigint, text, interval) IS
-	'Store the response and make the record final; all who wait for it are woken at commit. fence: as start_processing() returned it; NULL skips the check. ttl: from now; NULL keeps expires_at. Repeating it with the same content succeeds. Errors: ID404 no live record, ID412 the fence is stale, ID425 final already with other content, ID413 headers or body above idemstore.max_body_size, 22004, 22023, 54000, 25006. Serves complete of idempot''s IdempotencyStore.';
+AS 'MODULE_PATHNAME', 'idemstore_complete_0_3';
+COMMENT ON FUNCTION idemstore.complete(text, integer, json, text, bigint, text, interval, bytea) IS
+	'Store the response and make the record final; all who wait for it are woken at commit. True; false when it was complete already, with the same content. response_headers: a JSON object or an array of pairs. The body is response_text, kept as its UTF-8 bytes, or response_body, but not both. fence: as start_processing() returned it; NULL skips the check. ttl: from now, at most ten years; NULL keeps expires_at. Errors: ID404 no live record, ID412 the fence is stale, ID425 final already with other content, ID413 headers or body above idemstore.max_body_size, 22021 response_text is not UTF-8, in a SQL_ASCII database, 22004, 22023, 54000, 25006. Serves complete of idempot''s IdempotencyStore.';
 
 CREATE FUNCTION idemstore.fail(
 	key text,
@@ -160,15 +179,16 @@ CREATE FUNCTION idemstore.fail(
 	retryable boolean DEFAULT false,
 	response_status integer DEFAULT NULL,
 	response_headers json DEFAULT NULL,
-	response_body bytea DEFAULT NULL,
+	response_text text DEFAULT NULL,
 	fence bigint DEFAULT NULL,
 	scope text DEFAULT '',
-	ttl interval DEFAULT NULL
-) RETURNS void
+	ttl interval DEFAULT NULL,
+	response_body bytea DEFAULT NULL
+) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'idemstore_fail';
-COMMENT ON FUNCTION idemstore.fail(text, json, boolean, integer, json, bytea, bigint, text, interval) IS
-	'End the attempt with an error. retryable: the next start owns the key, as attempt + 1; otherwise the failure is final and replayed as outcome failed. fence and ttl as in complete(). Repeating it with the same content succeeds. Errors: ID404 no live record, ID412 the fence is stale, ID425 final already with other content, ID413 error, headers or body above idemstore.max_body_size, 22004, 22023, 54000, 25006. Serves fail of litert''s IManager.';
+AS 'MODULE_PATHNAME', 'idemstore_fail_0_3';
+COMMENT ON FUNCTION idemstore.fail(text, json, boolean, integer, json, text, bigint, text, interval, bytea) IS
+	'End the attempt with an error. True; false when it had failed so already, with the same content. retryable: the next start owns the key, as attempt + 1; otherwise the failure is final and replayed as outcome failed. The response, fence and ttl as in complete(). Errors: ID404 no live record, ID412 the fence is stale, ID425 final already with other content, ID413 error, headers or body above idemstore.max_body_size, 22021 as complete(), 22004, 22023, 54000, 25006. Serves fail of litert''s IManager.';
 
 CREATE FUNCTION idemstore.release(
 	key text,
@@ -189,17 +209,17 @@ CREATE FUNCTION idemstore.extend_lease(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_extend_lease';
 COMMENT ON FUNCTION idemstore.extend_lease(text, bigint, interval, text) IS
-	'Hold the claim for another lease from now (NULL: idemstore.default_lease), cut to the record''s expires_at; returns the end of the lease. Errors: 22004 fence is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, 22023, 54000, 25006.';
+	'Hold the claim for another lease from now (at most 31 days; NULL: idemstore.default_lease), cut to the record''s expires_at; returns the end of the lease. Errors: 22004 fence is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, 22023, 54000, 25006.';
 
 CREATE FUNCTION idemstore.lookup(
 	key text,
 	fingerprint text DEFAULT NULL,
 	scope text DEFAULT ''
-) RETURNS idemstore.idempotency_match
-LANGUAGE c STABLE PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'idemstore_lookup';
+) RETURNS SETOF idemstore.idempotency_match
+LANGUAGE c STABLE PARALLEL SAFE ROWS 2
+AS 'MODULE_PATHNAME', 'idemstore_lookup_0_3';
 COMMENT ON FUNCTION idemstore.lookup(text, text, text) IS
-	'The live record of the key, and a live record of the scope with the fingerprint (the key''s own if it has it, else the newest); NULL where there is none. Writes nothing, works in a read-only transaction and on a standby, and sees what the statement''s snapshot sees. Errors: 22004, 22023, 54000. Serves lookup of idempot''s IdempotencyStore.';
+	'At most two rows: the live record of the key (matched key), then a live record of the scope with the fingerprint (matched fingerprint; the key''s own if it has it, else the newest). A record that is found both ways comes twice. status as in get(). Writes nothing, works in a read-only transaction and on a standby, and sees what the statement''s snapshot sees. Errors: 22004, 22023, 54000. Serves lookup of idempot''s IdempotencyStore.';
 
 CREATE FUNCTION idemstore.get(
 	key text,
@@ -208,7 +228,7 @@ CREATE FUNCTION idemstore.get(
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'idemstore_get';
 COMMENT ON FUNCTION idemstore.get(text, text) IS
-	'The live record of the key, or NULL (one row of NULLs in FROM). Writes nothing, works in a read-only transaction and on a standby, and sees what the statement''s snapshot sees. Errors: 22004, 22023, 54000. Serves get of litert''s IManager.';
+	'The live record of the key, or NULL (one row of NULLs in FROM). A claim whose lease is over has status abandoned: the next start owns it, unless it says takeover => false. Writes nothing, works in a read-only transaction and on a standby, and sees what the statement''s snapshot sees. Errors: 22004, 22023, 54000. Serves get of litert''s IManager.';
 
 CREATE FUNCTION idemstore.wait(
 	key text,
@@ -218,7 +238,7 @@ CREATE FUNCTION idemstore.wait(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_wait';
 COMMENT ON FUNCTION idemstore.wait(text, interval, text) IS
-	'Wait until the record is final and return it; NULL at once when there is none, or when it goes away. It sees what others commit while it waits, whatever the isolation level. timeout: NULL is idemstore.default_wait. Overrides lock_timeout, obeys statement_timeout. Errors: ID408 at the timeout, or at once when the claim is the own transaction''s; 22004, 22023, 54000; deadlock_detected as for any lock. Serves wait of litert''s IManager.';
+	'Wait until the record is final and return it; NULL at once when there is none, or when it goes away. It sees what others commit while it waits, whatever the isolation level. timeout: at most a day; NULL is idemstore.default_wait. Overrides lock_timeout, obeys statement_timeout. Errors: ID408 at the timeout, or at once when the claim is the own transaction''s; 22004, 22023, 54000; deadlock_detected as for any lock. Serves wait of litert''s IManager.';
 
 CREATE FUNCTION idemstore.checkpoint(
 	key text,
@@ -226,43 +246,45 @@ CREATE FUNCTION idemstore.checkpoint(
 	state json DEFAULT NULL,
 	fence bigint DEFAULT NULL,
 	scope text DEFAULT ''
-) RETURNS void
+) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'idemstore_checkpoint';
+AS 'MODULE_PATHNAME', 'idemstore_checkpoint_0_3';
 COMMENT ON FUNCTION idemstore.checkpoint(text, text, json, bigint, text) IS
-	'Note how far the work has come: recovery_point (a name of at most 255 bytes) and state are given to the next attempt, should this one die. fence: NULL skips the check. Errors: 22004 recovery_point is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, ID413, 22023, 54000, 25006.';
+	'Note how far the work has come: recovery_point (a name of at most 255 bytes) and state are given to the next attempt, should this one die. True; false when both stood so already. fence: NULL skips the check. Errors: 22004 recovery_point is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, ID413, 22023, 54000, 25006.';
 
 CREATE FUNCTION idemstore.assert_owner(
 	key text,
 	fence bigint,
 	scope text DEFAULT ''
-) RETURNS void
+) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'idemstore_assert_owner';
+AS 'MODULE_PATHNAME', 'idemstore_assert_owner_0_3';
 COMMENT ON FUNCTION idemstore.assert_owner(text, bigint, text) IS
-	'Make sure that the caller still owns the claim, and that nobody can take it over before the transaction ends: what it writes is fenced. Waits for an open takeover as UPDATE does; extend_lease() and checkpoint() of others are not held off. Errors: 22004 fence is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, 22023, 54000, 25006.';
+	'Make sure that the caller still owns the claim, and that nobody can take it over before the transaction ends: what it writes is fenced. True, or an error. Waits for an open takeover as UPDATE does; extend_lease() and checkpoint() of others are not held off. Errors: 22004 fence is NULL, ID404 no live record, ID412 the fence is stale or the attempt was given up, ID425 the record is final, 22023, 54000, 25006.';
 
 CREATE FUNCTION idemstore.set_nx(
 	key text,
-	value bytea,
+	value_text text DEFAULT NULL,
 	ttl interval DEFAULT NULL,
-	scope text DEFAULT ''
+	scope text DEFAULT '',
+	value bytea DEFAULT NULL
 ) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'idemstore_set_nx';
-COMMENT ON FUNCTION idemstore.set_nx(text, bytea, interval, text) IS
-	'Store a value unless the key has a live record, in any state, committed or not: true if stored. False also when another transaction holds an expired record of the key. The record is complete at once, its response_body is the value. Never waits. ttl: NULL is idemstore.default_ttl. Errors: 22004 value is NULL, ID413, 22023, 54000, 25006. Serves SetNX of Go''s IdempotencyStore.';
+AS 'MODULE_PATHNAME', 'idemstore_set_nx_0_3';
+COMMENT ON FUNCTION idemstore.set_nx(text, text, interval, text, bytea) IS
+	'Store a value unless the key has a live record, in any state, committed or not: true if stored. False also when another transaction holds an expired record of the key. The record is complete at once, its response_body is the value: value_text, kept as its UTF-8 bytes, or value, but not both. Never waits. ttl: NULL is idemstore.default_ttl. Errors: 22004 there is no value, 22021 value_text is not UTF-8, in a SQL_ASCII database, ID413, 22023, 54000, 25006. Serves SetNX of Go''s IdempotencyStore.';
 
 CREATE FUNCTION idemstore.set_value(
 	key text,
-	value bytea,
+	value_text text DEFAULT NULL,
 	ttl interval DEFAULT NULL,
-	scope text DEFAULT ''
-) RETURNS void
+	scope text DEFAULT '',
+	value bytea DEFAULT NULL
+) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'idemstore_set_value';
-COMMENT ON FUNCTION idemstore.set_value(text, bytea, interval, text) IS
-	'Store a value whatever stood there, a final record and a claim in progress too; the record gets a new fence, so that a former owner is told ID412. Waits for another transaction''s open change as UPDATE does. ttl: NULL is idemstore.default_ttl. Errors: 22004 value is NULL, ID413, 22023, 54000, 25006. Serves Set of Go''s IdempotencyStore.';
+AS 'MODULE_PATHNAME', 'idemstore_set_value_0_3';
+COMMENT ON FUNCTION idemstore.set_value(text, text, interval, text, bytea) IS
+	'Store a value, given as in set_nx(), whatever stood there, a final record and a claim in progress too; the record gets a new fence, so that a former owner is told ID412. True when there was no live record. Waits for another transaction''s open change as UPDATE does. ttl: NULL is idemstore.default_ttl. Errors: 22004 there is no value, 22021 value_text is not UTF-8, in a SQL_ASCII database, ID413, 22023, 54000, 25006. Serves Set of Go''s IdempotencyStore.';
 
 CREATE FUNCTION idemstore.get_value(
 	key text,
@@ -272,6 +294,15 @@ LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'idemstore_get_value';
 COMMENT ON FUNCTION idemstore.get_value(text, text) IS
 	'The value of a live complete record, or NULL for a miss; an empty value is a hit. Writes nothing, works in a read-only transaction and on a standby. Errors: 22004, 22023, 54000. Serves Get of Go''s IdempotencyStore.';
+
+CREATE FUNCTION idemstore.get_value_text(
+	key text,
+	scope text DEFAULT ''
+) RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_get_value_text';
+COMMENT ON FUNCTION idemstore.get_value_text(text, text) IS
+	'get_value() as the text whose UTF-8 bytes it is. Errors: 22021 it is not UTF-8, 22P05 it has a character that the database''s encoding has not, 22004, 22023, 54000.';
 
 CREATE FUNCTION idemstore.initiate(
 	key text,
@@ -289,11 +320,11 @@ CREATE FUNCTION idemstore.success(
 	result json,
 	fence bigint DEFAULT NULL,
 	scope text DEFAULT ''
-) RETURNS void
+) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'idemstore_success';
+AS 'MODULE_PATHNAME', 'idemstore_success_0_3';
 COMMENT ON FUNCTION idemstore.success(text, json, bigint, text) IS
-	'complete() with the text of result as response_body, in the database''s encoding. Errors: as complete(): ID404, ID412, ID413, ID425, 22004, 22023, 54000, 25006. Serves success of litert''s IManager.';
+	'complete() with the text of result as response_text. Errors: as complete(): ID404, ID412, ID413, ID425, 22004, 22021, 22023, 54000, 25006. Serves success of litert''s IManager.';
 
 CREATE FUNCTION idemstore.forget(
 	key text,

@@ -169,6 +169,15 @@ idem_store_idempotency_columns(const IdemRecord *record, Datum *values, bool *is
 }
 
 void
+idem_store_idempotency_view(const IdemRecord *record, TimestampTz now,
+							Datum *values, bool *isnull)
+{
+	idem_store_idempotency_columns(record, values, isnull);
+	if (record->status == IDEM_PROCESSING && now >= record->lease_expires_at)
+		values[COL_STATUS] = CStringGetTextDatum("abandoned");
+}
+
+void
 idem_store_idempotency_types(Oid *types)
 {
 	int			i;

@@ -16,6 +16,10 @@ extern void idem_store_idempotency_columns(const IdemRecord *record,
 										   Datum *values, bool *isnull);
 extern void idem_store_idempotency_types(Oid *types);
 
+/* the same as a caller reads it: abandoned, once the lease of a claim is over */
+extern void idem_store_idempotency_view(const IdemRecord *record, TimestampTz now,
+										Datum *values, bool *isnull);
+
 /*
  * The newest record of the scope with this fingerprint, live at now, as the
  * snapshot sees it.  A record under preferred_key wins.

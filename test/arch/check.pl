@@ -166,13 +166,15 @@ sub errors_have_codes
 	return @complaints;
 }
 
-# idemstore_* are exactly the functions that SQL can call, that of earlier versions, too.
+# idemstore_* are exactly the functions that SQL can call, that of earlier versions
+# too: what they call and the present one does not is what api/old.c refuses.
 sub exported_symbols
 {
 	my @symbols = qx(nm --dynamic --defined-only idemstore.so) =~ /^\S* \w (\S+)$/gm;
 	my %exported = map { $_ => 1 } @symbols;
-	my @loaded = (@text{@fragments}, map { read_file($_) } glob('src/sql/released/*.sql'));
-	my %in_sql = map { $_ => 1 } map { /\bAS\s+'MODULE_PATHNAME'\s*,\s*'(\w+)'/gi } @loaded;
+	my %in_sql = map { $_ => 1 } called_in(@text{@fragments});
+	my %in_old_sql = map { $_ => 1 } grep { !$in_sql{$_} } called_in(map { read_file($_) } glob('src/sql/released/*.sql'));
+	my %refused = map { $_ => 1 } $code{'src/api/old.c'} =~ /^OLD_FUNCTION\((\w+)\)/gm;
 	my @complaints;
 
 	return 'idemstore.so exports nothing: built?' unless @symbols;
@@ -183,7 +185,7 @@ sub exported_symbols
 		{
 			push(@complaints, "$1: not SQL-callable, or PG_FUNCTION_INFO_V1 without a function")
 			  unless $exported{$1} && $exported{"pg_finfo_$1"};
-			push(@complaints, "$1: no SQL function calls it") unless $in_sql{$1};
+			push(@complaints, "$1: no SQL function calls it") unless $in_sql{$1} || $in_old_sql{$1};
 		}
 		else
 		{
@@ -191,8 +193,12 @@ sub exported_symbols
 		}
 	}
 	push(@complaints, map { "$_: called in SQL, not exported" } grep { !$exported{$_} } sort keys %in_sql);
+	push(@complaints, map { "$_: called in earlier SQL, not refused" } grep { !$refused{$_} } sort keys %in_old_sql);
+	push(@complaints, map { "$_: refused, not only in earlier SQL" } grep { !$in_old_sql{$_} } sort keys %refused);
 	return @complaints;
 }
+
+sub called_in { return map { /\bAS\s+'MODULE_PATHNAME'\s*,\s*'(\w+)'/gi } @_; }
 
 sub install_script
 {

@@ -41,6 +41,8 @@ my @faults = (
 	[ 'only pg/clock.c reads a clock', $engine, "int64\t\tplanted = GetCurrentTimestamp();\n" ],
 	[ 'every error has an errcode', $engine,
 		"static void\nplanted(void)\n{\n\tereport(ERROR,\n\t\t\t(errmsg(\"errcode(\")));\n}\n" ],
+	[ 'exported symbols carry our prefix', 'src/sql/released/planted.sql', "AS 'MODULE_PATHNAME', 'idemstore_planted';\n" ],
+	[ 'exported symbols carry our prefix', 'src/api/old.c', "\nOLD_FUNCTION(idemstore_complete_0_3)\n" ],
 	[ 'the install script creates plainly and qualified', $script, "CREATE OR\nREPLACE FUNCTION idemstore.planted();\n" ],
 	[ 'the install script creates plainly and qualified', $script, "CREATE SCHEMA IF NOT EXISTS idemstore;\n" ],
 	[ 'the install script creates plainly and qualified', $script, "CREATE UNLOGGED TABLE planted (a int);\n" ],

@@ -1,7 +1,7 @@
 -- The public contract of the idempotency family: what others build on.
 BEGIN;
 LOAD 'idemstore';
-SELECT plan(81);
+SELECT plan(86);
 
 -- the table and its columns, in order
 SELECT has_table('idemstore', 'idempotency_records', 'the table is there');
@@ -46,10 +46,18 @@ SELECT results_eq(
 	$$SELECT attname::text COLLATE "default", format_type(atttypid, atttypmod) FROM pg_attribute
 		WHERE attrelid = 'idemstore.idempotency_verdict'::regclass AND attnum > 0 ORDER BY attnum$$,
 	$$VALUES ('outcome', 'text'), ('fence', 'bigint'), ('attempt', 'integer'),
-		('retry_after', 'interval'), ('conflicting_key', 'text'), ('response_status', 'integer'),
+		('retry_after_ms', 'double precision'), ('retry_after_seconds', 'integer'), ('conflicting_key', 'text'), ('response_status', 'integer'),
 		('response_headers', 'json'), ('response_body', 'bytea'), ('error', 'json'),
 		('recovery_point', 'text'), ('checkpoint', 'json')$$,
 	'the columns of a verdict');
+SELECT results_eq(
+	$$SELECT attname::text COLLATE "default", format_type(atttypid, atttypmod) FROM pg_attribute
+		WHERE attrelid = 'idemstore.idempotency_match'::regclass AND attnum > 0 ORDER BY attnum$$,
+	$$SELECT 'matched'::text, 'text'::text UNION ALL (SELECT attname::text COLLATE "default", format_type(atttypid, atttypmod) FROM pg_attribute
+		WHERE attrelid = 'idemstore.idempotency_record'::regclass AND attnum > 0 ORDER BY attnum)$$,
+	'a match is what was matched, and the record');
+SELECT is(prorows, 2::real, 'lookup is known to return two rows at most')
+	FROM pg_proc WHERE oid = 'idemstore.lookup'::regproc;
 
 -- keys, indexes, storage, backup
 SELECT col_is_pk('idemstore', 'idempotency_records', ARRAY['key', 'scope'], 'the key comes first in the primary key');
@@ -72,23 +80,24 @@ CREATE TEMP TABLE contract (name text, arguments text, result text, volatility t
 INSERT INTO contract VALUES
 	('start_processing', 'key text, fingerprint text DEFAULT NULL::text, ttl interval DEFAULT NULL::interval, scope text DEFAULT ''''::text, lease interval DEFAULT NULL::interval, wait interval DEFAULT ''00:00:00''::interval, owner text DEFAULT NULL::text, takeover boolean DEFAULT true, unique_fingerprint boolean DEFAULT false, context json DEFAULT NULL::json',
 		'idemstore.idempotency_verdict', 'v', 'u'),
-	('complete', 'key text, response_status integer DEFAULT NULL::integer, response_headers json DEFAULT NULL::json, response_body bytea DEFAULT NULL::bytea, fence bigint DEFAULT NULL::bigint, scope text DEFAULT ''''::text, ttl interval DEFAULT NULL::interval',
-		'void', 'v', 'u'),
-	('fail', 'key text, error json DEFAULT NULL::json, retryable boolean DEFAULT false, response_status integer DEFAULT NULL::integer, response_headers json DEFAULT NULL::json, response_body bytea DEFAULT NULL::bytea, fence bigint DEFAULT NULL::bigint, scope text DEFAULT ''''::text, ttl interval DEFAULT NULL::interval',
-		'void', 'v', 'u'),
+	('complete', 'key text, response_status integer DEFAULT NULL::integer, response_headers json DEFAULT NULL::json, response_text text DEFAULT NULL::text, fence bigint DEFAULT NULL::bigint, scope text DEFAULT ''''::text, ttl interval DEFAULT NULL::interval, response_body bytea DEFAULT NULL::bytea',
+		'boolean', 'v', 'u'),
+	('fail', 'key text, error json DEFAULT NULL::json, retryable boolean DEFAULT false, response_status integer DEFAULT NULL::integer, response_headers json DEFAULT NULL::json, response_text text DEFAULT NULL::text, fence bigint DEFAULT NULL::bigint, scope text DEFAULT ''''::text, ttl interval DEFAULT NULL::interval, response_body bytea DEFAULT NULL::bytea',
+		'boolean', 'v', 'u'),
 	('release', 'key text, fence bigint DEFAULT NULL::bigint, scope text DEFAULT ''''::text', 'boolean', 'v', 'u'),
 	('extend_lease', 'key text, fence bigint, lease interval DEFAULT NULL::interval, scope text DEFAULT ''''::text',
 		'timestamp with time zone', 'v', 'u'),
-	('lookup', 'key text, fingerprint text DEFAULT NULL::text, scope text DEFAULT ''''::text', 'idemstore.idempotency_match', 's', 's'),
+	('lookup', 'key text, fingerprint text DEFAULT NULL::text, scope text DEFAULT ''''::text', 'SETOF idemstore.idempotency_match', 's', 's'),
 	('get', 'key text, scope text DEFAULT ''''::text', 'idemstore.idempotency_record', 's', 's'),
 	('wait', 'key text, timeout interval DEFAULT NULL::interval, scope text DEFAULT ''''::text', 'idemstore.idempotency_record', 'v', 'u'),
-	('checkpoint', 'key text, recovery_point text, state json DEFAULT NULL::json, fence bigint DEFAULT NULL::bigint, scope text DEFAULT ''''::text', 'void', 'v', 'u'),
-	('assert_owner', 'key text, fence bigint, scope text DEFAULT ''''::text', 'void', 'v', 'u'),
-	('set_nx', 'key text, value bytea, ttl interval DEFAULT NULL::interval, scope text DEFAULT ''''::text', 'boolean', 'v', 'u'),
-	('set_value', 'key text, value bytea, ttl interval DEFAULT NULL::interval, scope text DEFAULT ''''::text', 'void', 'v', 'u'),
+	('checkpoint', 'key text, recovery_point text, state json DEFAULT NULL::json, fence bigint DEFAULT NULL::bigint, scope text DEFAULT ''''::text', 'boolean', 'v', 'u'),
+	('assert_owner', 'key text, fence bigint, scope text DEFAULT ''''::text', 'boolean', 'v', 'u'),
+	('set_nx', 'key text, value_text text DEFAULT NULL::text, ttl interval DEFAULT NULL::interval, scope text DEFAULT ''''::text, value bytea DEFAULT NULL::bytea', 'boolean', 'v', 'u'),
+	('set_value', 'key text, value_text text DEFAULT NULL::text, ttl interval DEFAULT NULL::interval, scope text DEFAULT ''''::text, value bytea DEFAULT NULL::bytea', 'boolean', 'v', 'u'),
 	('get_value', 'key text, scope text DEFAULT ''''::text', 'bytea', 's', 's'),
+	('get_value_text', 'key text, scope text DEFAULT ''''::text', 'text', 's', 's'),
 	('initiate', 'key text, context json DEFAULT NULL::json, ttl interval DEFAULT NULL::interval, scope text DEFAULT ''''::text', 'boolean', 'v', 'u'),
-	('success', 'key text, result json, fence bigint DEFAULT NULL::bigint, scope text DEFAULT ''''::text', 'void', 'v', 'u'),
+	('success', 'key text, result json, fence bigint DEFAULT NULL::bigint, scope text DEFAULT ''''::text', 'boolean', 'v', 'u'),
 	('forget', 'key text, scope text DEFAULT ''''::text', 'boolean', 'v', 'u'),
 	('forget_scope', 'scope text', 'bigint', 'v', 'u'),
 	('fingerprint', 'payload json, exclude text[] DEFAULT ''{}''::text[]', 'text', 'i', 's'),

@@ -27,7 +27,7 @@ SELECT results_eq(
 SELECT set_eq(
 	'SELECT family, jsonb_object_keys(calls) FROM idemstore.stats',
 	$$VALUES ('idempotency', 'started'), ('idempotency', 'in_progress'), ('idempotency', 'replay'), ('idempotency', 'failed'), ('idempotency', 'mismatch'),
-		('idempotency', 'abandoned'), ('idempotency', 'duplicate'), ('idempotency', 'exists'), ('idempotency', 'completed'), ('idempotency', 'given_up'),
+		('idempotency', 'abandoned'), ('idempotency', 'duplicate'), ('idempotency', 'exists'), ('idempotency', 'set'), ('idempotency', 'completed'), ('idempotency', 'given_up'),
 		('idempotency', 'retryable'), ('idempotency', 'released'), ('idempotency', 'lost'),
 		('dedupe', 'owner'), ('dedupe', 'joined'), ('dedupe', 'completed'), ('dedupe', 'failed'), ('dedupe', 'refused'),
 		('dedupe', 'wait_completed'), ('dedupe', 'wait_failed'), ('dedupe', 'wait_timeout'), ('dedupe', 'wait_absent'),

@@ -30,7 +30,7 @@ my $payment = "
 	\\if :is_owner
 		INSERT INTO ledger VALUES ('payment ' || :n);
 		SELECT idemstore.complete('payment ' || :n, :n, ('{\"n\": ' || :n || '}')::json,
-			convert_to(repeat(:n || ' ', 100), 'UTF8'));
+			repeat(:n || ' ', 100));
 	\\endif
 	COMMIT;
 	\\if :is_answered

@@ -25,7 +25,8 @@ my $owner = IdemTest::Session->new($primary);
 my $reader = IdemTest::Session->new($standby);
 
 $owner->ask("SELECT idemstore.start_processing('complete', 'print');
-	SELECT idemstore.complete('complete', 201, '{\"a\":  1}', '\\x000189ff')");
+	SELECT idemstore.complete('complete', 201, '{\"a\":  1}', response_body => '\\x000189ff')");
+$owner->ask("SELECT idemstore.set_nx('text', E'C:\\\\\\\\dir')");
 $owner->ask("SELECT idemstore.start_processing('failed'),
 	idemstore.fail('failed', '\"why\"', response_status => 500)");
 $owner->ask("CREATE ROLE clerk; SELECT idemstore.set_adaptive_rate_limit('split')");
@@ -35,7 +36,7 @@ $owner->ask("SELECT idemstore.start_processing('expired', ttl => '0'), idemstore
 $primary->wait_for_catchup($standby);
 
 # What only reads: of records, and of tables that come unlogged.
-my @readers = ("fingerprint('{}')", "get('k')", "lookup('k')", "get_value('k')", "wait('k')",
+my @readers = ("fingerprint('{}')", "get('k')", "lookup('k')", "get_value('k')", "get_value_text('k')", "wait('k')",
 	'expiry_job()', "stats_sizes('cache')", 'in_flight_claims()');
 my @unlogged_readers = (
 	"dedupe_is_in_progress('k')", "dedupe_wait_for('k')",
@@ -46,7 +47,7 @@ my @unlogged_readers = (
 # What writes, also where there is nothing to write.
 my @writers = (
 	"start_processing('new')", "start_processing('complete')",
-	"complete('claimed', 200)", "complete('complete', 201, '{\"a\":  1}', '\\x000189ff')",
+	"complete('claimed', 200)", "complete('complete', 201, '{\"a\":  1}', response_body => '\\x000189ff')",
 	"fail('claimed')", "release('claimed')",
 	"release('absent')", "extend_lease('claimed', $fence)",
 	"checkpoint('claimed', 'half way')", "assert_owner('claimed', $fence)",
@@ -77,9 +78,10 @@ sub check_reading
 	is( $session->ask("SELECT idemstore.get('absent') IS NULL, idemstore.get('released') IS NULL,
 			idemstore.get('expired') IS NULL"),
 		't|t|t', "$where: get returns nothing for what is absent");
-	is( $session->ask("SELECT (by_key).status, (by_fingerprint).key FROM idemstore.lookup('claimed', 'print')"),
-		'processing|complete', "$where: lookup finds by key and by fingerprint");
+	is( $session->ask("SELECT string_agg(concat_ws(' ', matched, key, status), ', ' ORDER BY matched DESC) FROM idemstore.lookup('claimed', 'print')"),
+		'key claimed processing, fingerprint complete complete', "$where: lookup finds by key and by fingerprint");
 	is($session->ask("SELECT idemstore.get_value('complete')"), '\\x000189ff', "$where: get_value returns a body");
+	is($session->ask("SELECT idemstore.get_value_text('text')"), 'C:\\\\dir', "$where: get_value_text returns a text");
 	is( $session->ask("SELECT response_status FROM idemstore.wait('complete')"),
 		'201', "$where: wait returns a complete record");
 	is($session->sqlstate("SELECT idemstore.wait('claimed', '100 ms')"), 'ID408', "$where: wait times out");

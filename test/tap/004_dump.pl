@@ -27,8 +27,8 @@ $node->safe_psql('origin', "
 	SELECT idemstore.grant_usage('janitor', 'operator');
 	SELECT idemstore.start_processing('paid', 'print', context => '{\"b\" : 1,  \"a\": \"\\u0000\", \"a\": 2}');
 	SELECT idemstore.complete('paid', 201, '{\"z\":1 ,\t\"z\": \"\\u0000\\n\"}',
-		decode('000189ff0d0a5c2e', 'hex') || convert_to(repeat('body \\.', 2000), 'UTF8'));
-	SELECT idemstore.start_processing('empty'), idemstore.complete('empty', NULL, '\"\"', '');
+		response_body => decode('000189ff0d0a5c2e', 'hex') || convert_to(repeat('body \\.', 2000), 'UTF8'));
+	SELECT idemstore.start_processing('empty'), idemstore.complete('empty', NULL, ' [] ', '');
 	SELECT idemstore.start_processing('declined', scope => 'tenant'),
 		idemstore.fail('declined', ' [ null ] ', response_status => 402, scope => 'tenant');
 	SELECT idemstore.start_processing('tab\tline\nback\\slash', owner => 'worker \\N');
@@ -111,7 +111,7 @@ is( $session->ask("SELECT outcome, response_status, response_headers, substr(res
 	"replay|201|{\"z\":1 ,\t\"z\": \"\\u0000\\n\"}|\\x000189ff0d0a5c2e626f|14008",
 	'a complete record is replayed');
 is($session->ask("SELECT outcome, response_headers, response_body FROM idemstore.start_processing('empty')"),
-	'replay|""|\x', 'an empty body is empty, not absent');
+	'replay| [] |\x', 'an empty body is empty, not absent');
 is( $session->ask("
 		SELECT outcome, error, response_status
 		FROM idemstore.start_processing('declined', scope => 'tenant')"),

@@ -30,7 +30,7 @@ $node->safe_psql('postgres', q{
 	CREATE FUNCTION pay(k text, f bigint) RETURNS void LANGUAGE plpgsql AS $$
 	BEGIN
 		INSERT INTO ledger (key, fence) VALUES (k, f);
-		PERFORM idemstore.complete(k, 200, NULL, convert_to(repeat(f || ' ', 20), 'UTF8'), fence => f);
+		PERFORM idemstore.complete(k, 200, NULL, repeat(f || ' ', 20), fence => f);
 		INSERT INTO met VALUES ('complete', '00000');
 	EXCEPTION WHEN OTHERS THEN
 		INSERT INTO met VALUES ('complete', SQLSTATE);

@@ -92,6 +92,9 @@ my %is_used = map { $_ => 1 } qw(start_processing_support rate_limits_changed sl
 my $node = new_node('main');
 $node->safe_psql('postgres', 'DROP EXTENSION idemstore; CREATE ROLE shop; CREATE ROLE janitor');
 $node->safe_psql('postgres', "CREATE EXTENSION idemstore VERSION '$from'");
+# The claims that the calls are about: start_processing says what to run.
+$node->safe_psql('postgres', "INSERT INTO idemstore.idempotency_records (key, scope, status, fence, attempt, lease_expires_at, expires_at, created_at)
+	SELECT key, '', 'processing', 1, 1, now() + '5 min', now() + '1 day', now() FROM unnest('{k2,k3,k4,k5}'::text[]) AS key");
 my %is_called = map { $_->[0] => 1 } @calls;
 my @functions = split(/\n/, $node->safe_psql('postgres', "SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'idemstore'::regnamespace"));
 is_deeply([ sort grep { !$is_used{$_} } @functions ], [ sort keys %is_called ], "a call of every function of $from");

@@ -51,7 +51,7 @@ my $payment = "
 	\\if :is_owner
 		INSERT INTO ledger VALUES ('payment ' || :n, :token);
 		SELECT idemstore.complete('payment ' || :n, :token, ('{\"n\": ' || :n || '}')::json,
-			convert_to(repeat(:token || ' ', 100), 'UTF8'));
+			repeat(:token || ' ', 100));
 	\\endif
 	COMMIT;
 	\\if :is_answered

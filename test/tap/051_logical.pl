@@ -39,10 +39,10 @@ sub check_same
 	my ($when) = @_;
 	my $table = "COPY (SELECT * FROM $records ORDER BY key, scope) TO STDOUT";
 	my $answers = "
-		SELECT k.key, l.by_key, l.by_fingerprint
+		SELECT k.key, l.*
 		FROM (SELECT DISTINCT key, scope FROM keys) AS k,
 			LATERAL idemstore.lookup(k.key, 'print ' || k.key, k.scope) AS l
-		ORDER BY k.key, k.scope";
+		ORDER BY k.key, k.scope, l.matched";
 
 	catch_up();
 	my $rows = $publisher->safe_psql('postgres', $table);
@@ -77,7 +77,7 @@ is($there->ask("SELECT outcome, response_status FROM idemstore.start_processing(
 # One record of every kind.
 foreach my $kind (
 	[ 'started', '' ],
-	[ 'completed', "idemstore.complete('completed', 201, '{\"a\" :  1}', '\\x00ff')" ],
+	[ 'completed', "idemstore.complete('completed', 201, '{\"a\" :  1}', response_body => '\\x00ff')" ],
 	[ 'failed', "idemstore.fail('failed', '[ null ]', response_status => 500)" ],
 	[ 'retryable', "idemstore.fail('retryable', '0', retryable => true)" ],
 	[ 'retried', "idemstore.fail('retried', retryable => true), idemstore.start_processing('retried', owner => 'second')" ],

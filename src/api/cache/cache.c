@@ -12,6 +12,7 @@
 
 #include "api/args.h"
 #include "api/cache/args.h"
+#include "api/duration.h"
 #include "api/result.h"
 #include "engine/cache/cache.h"
 #include "engine/cache/freshness.h"
@@ -86,7 +87,7 @@ set(PG_FUNCTION_ARGS, bool is_json)
 
 	put.key = idem_args_key(fcinfo, 0);
 	put.value = idem_cache_args_value(fcinfo, 1);
-	put.ttl = idem_args_duration(fcinfo, 2, "ttl");
+	put.ttl = idem_duration_ttl(fcinfo, 2);
 	put.tags = idem_cache_args_optional_tags(fcinfo, 3);
 	put.keeps_tags = put.tags == NULL;
 	put.has_fence = !PG_ARGISNULL(4);
@@ -109,7 +110,7 @@ idemstore_cache_touch(PG_FUNCTION_ARGS)
 
 	idem_args_require_writable("cache_touch()");
 	key = idem_args_key(fcinfo, 0);
-	ttl = idem_args_duration(fcinfo, 1, "ttl");
+	ttl = idem_duration_ttl(fcinfo, 1);
 	PG_RETURN_BOOL(idem_cache_touch(key, &ttl));
 }
 
@@ -136,7 +137,7 @@ idemstore_cache_increment(PG_FUNCTION_ARGS)
 
 	idem_args_require_writable("cache_increment()");
 	key = idem_args_key(fcinfo, 0);
-	ttl = idem_args_optional_duration(fcinfo, 2, "ttl");
+	ttl = idem_duration_optional_ttl(fcinfo, 2);
 	PG_RETURN_INT64(idem_cache_increment(key, idem_args_bigint(fcinfo, 1, "delta"), ttl));
 }
 
@@ -158,8 +159,8 @@ idemstore_cache_fetch(PG_FUNCTION_ARGS)
 	idem_args_require_writable("cache_fetch()");
 	fetch.key = idem_args_key(fcinfo, 0);
 	fetch.lease = lease_arg(fcinfo, 1);
-	fetch.stale = idem_args_period(fcinfo, 2, "stale");
-	fetch.wait_us = idem_args_timeout_us(fcinfo, 3, "wait", 0);
+	fetch.stale = idem_duration_span(fcinfo, 2, "stale");
+	fetch.wait_us = idem_duration_wait_us(fcinfo, 3, "wait", 0);
 	idem_cache_lease_fetch(&fetch, &fetched);
 
 	values[FETCHED_OUTCOME] = CStringGetTextDatum(outcomes[fetched.outcome]);
@@ -180,8 +181,6 @@ lease_arg(PG_FUNCTION_ARGS, int arg)
 	Interval	lease = idem_args_fixed_period(fcinfo, arg, "lease");
 
 	if (lease.time + lease.day * USECS_PER_DAY > IDEM_MAX_CACHE_LEASE_S * USECS_PER_SEC)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("lease must be at most an hour")));
+		idem_args_raise_duration(&lease, "lease must be at most 1 hour");
 	return lease;
 }

@@ -17,6 +17,7 @@
 
 #include "api/args.h"
 #include "api/cache/args.h"
+#include "api/duration.h"
 #include "engine/cache/cache.h"
 
 PG_FUNCTION_INFO_V1(idemstore_cache_get_many);
@@ -72,7 +73,7 @@ idemstore_cache_set_many(PG_FUNCTION_ARGS)
 	idem_args_require_writable("cache_set_many()");
 	n = idem_cache_args_keys(fcinfo, 0, &keys);
 	(void) decode_items(fcinfo, 1, n, &items);
-	put.ttl = idem_args_duration(fcinfo, 2, "ttl");
+	put.ttl = idem_duration_ttl(fcinfo, 2);
 	put.tags = idem_cache_args_optional_tags(fcinfo, 3);
 	put.keeps_tags = put.tags == NULL;
 	order = idem_cache_args_order(keys, n);

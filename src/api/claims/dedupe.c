@@ -11,6 +11,7 @@
 #include "utils/uuid.h"
 
 #include "api/args.h"
+#include "api/duration.h"
 #include "api/result.h"
 #include "engine/claims/jobs.h"
 #include "pg/guc.h"
@@ -72,8 +73,8 @@ static bool
 register_or_join(PG_FUNCTION_ARGS, pg_uuid_t *job_id)
 {
 	text	   *hash = idem_args_long_name(fcinfo, 0, "hash");
-	const Interval *given = idem_args_optional_period(fcinfo, 1, "timeout");
-	Interval	timeout = idem_args_or_seconds(given, idem_guc_default_job_timeout);
+	Interval	timeout = idem_duration_lease_or(fcinfo, 1, "timeout",
+												 idem_guc_default_job_timeout);
 
 	return idem_claims_jobs_register(hash, &timeout, job_id);
 }
@@ -117,8 +118,8 @@ idemstore_dedupe_wait_for(PG_FUNCTION_ARGS)
 		[IDEM_JOB_ABSENT] = "absent",
 	};
 	text	   *hash = idem_args_long_name(fcinfo, 0, "hash");
-	int64		timeout_us = idem_args_timeout_us(fcinfo, 1, "timeout",
-												  idem_guc_default_wait * INT64CONST(1000));
+	int64		timeout_us = idem_duration_wait_us(fcinfo, 1, "timeout",
+												   idem_guc_default_wait * INT64CONST(1000));
 	Datum		values[RESULT_COLUMNS];
 	bool		isnull[RESULT_COLUMNS] = {false};
 	struct varlena *value;

@@ -15,8 +15,11 @@
 #include "utils/timestamp.h"
 
 #include "api/args.h"
+#include "api/claims/headers.h"
 #include "api/claims/startargs.h"
+#include "api/duration.h"
 #include "api/result.h"
+#include "api/text.h"
 #include "engine/claims/claims.h"
 #include "engine/claims/finish.h"
 #include "engine/claims/hold.h"
@@ -30,7 +33,8 @@ enum
 	VERDICT_OUTCOME,
 	VERDICT_FENCE,
 	VERDICT_ATTEMPT,
-	VERDICT_RETRY_AFTER,
+	VERDICT_RETRY_AFTER_MS,
+	VERDICT_RETRY_AFTER_SECONDS,
 	VERDICT_CONFLICTING_KEY,
 	VERDICT_RESPONSE_STATUS,
 	VERDICT_RESPONSE_HEADERS,
@@ -45,7 +49,8 @@ static const Oid verdict_types[VERDICT_COLUMNS] = {
 	[VERDICT_OUTCOME] = TEXTOID,
 	[VERDICT_FENCE] = INT8OID,
 	[VERDICT_ATTEMPT] = INT4OID,
-	[VERDICT_RETRY_AFTER] = INTERVALOID,
+	[VERDICT_RETRY_AFTER_MS] = FLOAT8OID,
+	[VERDICT_RETRY_AFTER_SECONDS] = INT4OID,
 	[VERDICT_CONFLICTING_KEY] = TEXTOID,
 	[VERDICT_RESPONSE_STATUS] = INT4OID,
 	[VERDICT_RESPONSE_HEADERS] = JSONOID,
@@ -65,25 +70,25 @@ static const char *const outcome_names[] = {
 	[IDEM_DUPLICATE] = "duplicate",
 };
 
-PG_FUNCTION_INFO_V1(idemstore_start_processing);
-PG_FUNCTION_INFO_V1(idemstore_complete);
-PG_FUNCTION_INFO_V1(idemstore_fail);
+PG_FUNCTION_INFO_V1(idemstore_start_processing_0_3);
+PG_FUNCTION_INFO_V1(idemstore_complete_0_3);
+PG_FUNCTION_INFO_V1(idemstore_fail_0_3);
 PG_FUNCTION_INFO_V1(idemstore_release);
 PG_FUNCTION_INFO_V1(idemstore_extend_lease);
-PG_FUNCTION_INFO_V1(idemstore_checkpoint);
-PG_FUNCTION_INFO_V1(idemstore_assert_owner);
+PG_FUNCTION_INFO_V1(idemstore_checkpoint_0_3);
+PG_FUNCTION_INFO_V1(idemstore_assert_owner_0_3);
 
 static IdemStart start_from(PG_FUNCTION_ARGS);
 static void require_fingerprint(const IdemStart *request);
 static Datum verdict_datum(PG_FUNCTION_ARGS, const IdemVerdict *verdict);
 static void put_claim(const IdemVerdict *verdict, Datum *values, bool *isnull);
 static void put_response(const IdemVerdict *verdict, Datum *values, bool *isnull);
-static Interval *interval_from_us(int64 us);
+static void put_retry(int64 us, Datum *values, bool *isnull);
 static void require_fence(const IdemTarget *target);
-static IdemResponse response_from(PG_FUNCTION_ARGS, int status_arg);
+static IdemResponse response_from(PG_FUNCTION_ARGS, int status_arg, int body_arg);
 
 Datum
-idemstore_start_processing(PG_FUNCTION_ARGS)
+idemstore_start_processing_0_3(PG_FUNCTION_ARGS)
 {
 	LOCAL_FCINFO(call, START_ARGS);
 	IdemStart	request;
@@ -108,12 +113,10 @@ start_from(PG_FUNCTION_ARGS)
 	request.key = idem_args_key(fcinfo, START_KEY);
 	request.fingerprint = idem_args_optional_name(fcinfo, START_FINGERPRINT, "fingerprint",
 												  IDEM_MAX_FINGERPRINT_SIZE);
-	request.ttl = idem_args_or_seconds(idem_args_optional_duration(fcinfo, START_TTL, "ttl"),
-									   idem_guc_default_ttl);
+	request.ttl = idem_duration_ttl_or(fcinfo, START_TTL, idem_guc_default_ttl);
 	request.scope = idem_args_scope(fcinfo, START_SCOPE);
-	request.lease = idem_args_or_seconds(idem_args_optional_period(fcinfo, START_LEASE, "lease"),
-										 idem_guc_default_lease);
-	request.wait_us = idem_args_timeout_us(fcinfo, START_WAIT, "wait", 0);
+	request.lease = idem_duration_lease_or(fcinfo, START_LEASE, "lease", idem_guc_default_lease);
+	request.wait_us = idem_duration_wait_us(fcinfo, START_WAIT, "wait", 0);
 	request.owner = idem_args_optional_name(fcinfo, START_OWNER, "owner", IDEM_MAX_OWNER_SIZE);
 	request.takeover = idem_args_bool(fcinfo, START_TAKEOVER, "takeover");
 	request.unique_fingerprint = idem_args_bool(fcinfo, START_UNIQUE_FINGERPRINT,
@@ -152,8 +155,7 @@ verdict_datum(PG_FUNCTION_ARGS, const IdemVerdict *verdict)
 			put_response(verdict, values, isnull);
 			break;
 		case IDEM_IN_PROGRESS:
-			idem_result_put(values, isnull, VERDICT_RETRY_AFTER,
-							interval_from_us(verdict->retry_after_us));
+			put_retry(verdict->retry_after_us, values, isnull);
 			break;
 		case IDEM_DUPLICATE:
 			idem_result_put(values, isnull, VERDICT_CONFLICTING_KEY,
@@ -187,32 +189,32 @@ put_response(const IdemVerdict *verdict, Datum *values, bool *isnull)
 	idem_result_put(values, isnull, VERDICT_ERROR, verdict->error);
 }
 
-static Interval *
-interval_from_us(int64 us)
+/* for a timer, and rounded up for a header */
+static void
+put_retry(int64 us, Datum *values, bool *isnull)
 {
-	Interval   *result = palloc0(sizeof(Interval));
-
-	result->time = us;
-	return result;
+	values[VERDICT_RETRY_AFTER_MS] = Float8GetDatum(us / 1000.0);
+	isnull[VERDICT_RETRY_AFTER_MS] = false;
+	values[VERDICT_RETRY_AFTER_SECONDS] =
+		Int32GetDatum((us + USECS_PER_SEC - 1) / USECS_PER_SEC);
+	isnull[VERDICT_RETRY_AFTER_SECONDS] = false;
 }
 
 Datum
-idemstore_complete(PG_FUNCTION_ARGS)
+idemstore_complete_0_3(PG_FUNCTION_ARGS)
 {
 	IdemTarget	target;
 	IdemResult	result = {0};
 
 	idem_args_require_writable("complete()");
 	target = idem_args_target(fcinfo, 4, 5);
-	result.response = response_from(fcinfo, 1);
-	result.ttl = idem_args_optional_duration(fcinfo, 6, "ttl");
-
-	idem_claims_finish_complete(&target, &result);
-	PG_RETURN_VOID();
+	result.response = response_from(fcinfo, 1, 7);
+	result.ttl = idem_duration_optional_ttl(fcinfo, 6);
+	PG_RETURN_BOOL(idem_claims_finish_complete(&target, &result));
 }
 
 Datum
-idemstore_fail(PG_FUNCTION_ARGS)
+idemstore_fail_0_3(PG_FUNCTION_ARGS)
 {
 	IdemTarget	target;
 	IdemResult	result = {0};
@@ -220,13 +222,12 @@ idemstore_fail(PG_FUNCTION_ARGS)
 
 	idem_args_require_writable("fail()");
 	target = idem_args_target(fcinfo, 6, 7);
-	result.error = idem_args_optional_body(fcinfo, 1, "error");
+	if (!PG_ARGISNULL(1))
+		result.error = PG_GETARG_VARLENA_PP(1);
 	is_retryable = idem_args_bool(fcinfo, 2, "retryable");
-	result.response = response_from(fcinfo, 3);
-	result.ttl = idem_args_optional_duration(fcinfo, 8, "ttl");
-
-	idem_claims_finish_fail(&target, &result, is_retryable);
-	PG_RETURN_VOID();
+	result.response = response_from(fcinfo, 3, 9);
+	result.ttl = idem_duration_optional_ttl(fcinfo, 8);
+	PG_RETURN_BOOL(idem_claims_finish_fail(&target, &result, is_retryable));
 }
 
 Datum
@@ -248,13 +249,12 @@ idemstore_extend_lease(PG_FUNCTION_ARGS)
 	idem_args_require_writable("extend_lease()");
 	target = idem_args_target(fcinfo, 1, 3);
 	require_fence(&target);
-	lease = idem_args_or_seconds(idem_args_optional_period(fcinfo, 2, "lease"),
-								 idem_guc_default_lease);
+	lease = idem_duration_lease_or(fcinfo, 2, "lease", idem_guc_default_lease);
 	PG_RETURN_TIMESTAMPTZ(idem_claims_hold_extend_lease(&target, &lease));
 }
 
 Datum
-idemstore_checkpoint(PG_FUNCTION_ARGS)
+idemstore_checkpoint_0_3(PG_FUNCTION_ARGS)
 {
 	IdemTarget	target;
 	text	   *recovery_point;
@@ -266,12 +266,11 @@ idemstore_checkpoint(PG_FUNCTION_ARGS)
 									IDEM_MAX_RECOVERY_POINT_SIZE);
 	state = idem_args_optional_body(fcinfo, 2, "state");
 
-	idem_claims_hold_checkpoint(&target, recovery_point, state);
-	PG_RETURN_VOID();
+	PG_RETURN_BOOL(idem_claims_hold_checkpoint(&target, recovery_point, state));
 }
 
 Datum
-idemstore_assert_owner(PG_FUNCTION_ARGS)
+idemstore_assert_owner_0_3(PG_FUNCTION_ARGS)
 {
 	IdemTarget	target;
 
@@ -279,7 +278,7 @@ idemstore_assert_owner(PG_FUNCTION_ARGS)
 	target = idem_args_target(fcinfo, 1, 2);
 	require_fence(&target);
 	idem_claims_hold_assert_owner(&target);
-	PG_RETURN_VOID();
+	PG_RETURN_BOOL(true);
 }
 
 static void
@@ -292,18 +291,20 @@ require_fence(const IdemTarget *target)
 				 errhint("Pass the fence that start_processing() returned.")));
 }
 
-/* status, headers and body are always next to each other */
+/*
+ * status, headers and text are always next to each other; the size is checked
+ * where they are stored
+ */
 static IdemResponse
-response_from(PG_FUNCTION_ARGS, int status_arg)
+response_from(PG_FUNCTION_ARGS, int status_arg, int body_arg)
 {
+	IdemTextArgs body = {status_arg + 2, "response_text", body_arg, "response_body"};
 	IdemResponse response = {0};
 
 	response.has_status = !PG_ARGISNULL(status_arg);
 	if (response.has_status)
 		response.status = PG_GETARG_INT32(status_arg);
-	response.headers = idem_args_optional_body(fcinfo, status_arg + 1,
-											   "response_headers");
-	response.body = idem_args_optional_body(fcinfo, status_arg + 2,
-											"response_body");
+	response.headers = idem_claims_headers_arg(fcinfo, status_arg + 1);
+	response.body = idem_text_optional_bytes(fcinfo, &body);
 	return response;
 }

@@ -9,6 +9,8 @@
 #include "utils/array.h"
 
 #include "api/args.h"
+#include "api/duration.h"
+#include "api/text.h"
 #include "engine/claims/fingerprint.h"
 #include "engine/claims/finish.h"
 #include "engine/claims/value.h"
@@ -16,37 +18,36 @@
 #include "pg/guc.h"
 #include "store/idempotency.h"
 
-PG_FUNCTION_INFO_V1(idemstore_set_nx);
-PG_FUNCTION_INFO_V1(idemstore_set_value);
+PG_FUNCTION_INFO_V1(idemstore_set_nx_0_3);
+PG_FUNCTION_INFO_V1(idemstore_set_value_0_3);
 PG_FUNCTION_INFO_V1(idemstore_initiate);
-PG_FUNCTION_INFO_V1(idemstore_success);
+PG_FUNCTION_INFO_V1(idemstore_success_0_3);
 PG_FUNCTION_INFO_V1(idemstore_fingerprint_0_3);
 
 static IdemStart start_from(PG_FUNCTION_ARGS, int ttl_arg, int scope_arg);
-static void put_value(IdemStart *request, PG_FUNCTION_ARGS, int arg);
+static void put_value(IdemStart *request, PG_FUNCTION_ARGS);
 static bool start_if_absent(const IdemStart *request);
 
 Datum
-idemstore_set_nx(PG_FUNCTION_ARGS)
+idemstore_set_nx_0_3(PG_FUNCTION_ARGS)
 {
 	IdemStart	request;
 
 	idem_args_require_writable("set_nx()");
 	request = start_from(fcinfo, 2, 3);
-	put_value(&request, fcinfo, 1);
+	put_value(&request, fcinfo);
 	PG_RETURN_BOOL(start_if_absent(&request));
 }
 
 Datum
-idemstore_set_value(PG_FUNCTION_ARGS)
+idemstore_set_value_0_3(PG_FUNCTION_ARGS)
 {
 	IdemStart	request;
 
 	idem_args_require_writable("set_value()");
 	request = start_from(fcinfo, 2, 3);
-	put_value(&request, fcinfo, 1);
-	idem_claims_value_set(&request);
-	PG_RETURN_VOID();
+	put_value(&request, fcinfo);
+	PG_RETURN_BOOL(idem_claims_value_set(&request));
 }
 
 Datum
@@ -69,18 +70,20 @@ start_from(PG_FUNCTION_ARGS, int ttl_arg, int scope_arg)
 	request.family = &idem_store_idempotency;
 	request.key = idem_args_key(fcinfo, 0);
 	request.scope = idem_args_scope(fcinfo, scope_arg);
-	request.ttl = idem_args_or_seconds(idem_args_optional_duration(fcinfo, ttl_arg, "ttl"),
-									   idem_guc_default_ttl);
+	request.ttl = idem_duration_ttl_or(fcinfo, ttl_arg, idem_guc_default_ttl);
 	request.lease = request.ttl;
 	request.only_if_absent = true;
 	return request;
 }
 
 static void
-put_value(IdemStart *request, PG_FUNCTION_ARGS, int arg)
+put_value(IdemStart *request, PG_FUNCTION_ARGS)
 {
+	static const IdemTextArgs args = {1, "value_text", 4, "value"};
+
 	request->is_complete = true;
-	request->value = idem_args_body(fcinfo, arg, "value");
+	request->value = idem_text_bytes(fcinfo, &args);
+	idem_claims_change_require_size(VARSIZE_ANY_EXHDR(request->value), "value");
 }
 
 static bool
@@ -96,16 +99,16 @@ start_if_absent(const IdemStart *request)
 }
 
 Datum
-idemstore_success(PG_FUNCTION_ARGS)
+idemstore_success_0_3(PG_FUNCTION_ARGS)
 {
 	IdemTarget	target;
 	IdemResult	result = {0};
 
 	idem_args_require_writable("success()");
 	target = idem_args_target(fcinfo, 2, 3);
-	result.response.body = idem_args_optional_body(fcinfo, 1, "result");
-	idem_claims_finish_complete(&target, &result);
-	PG_RETURN_VOID();
+	if (!PG_ARGISNULL(1))
+		result.response.body = idem_text_to_utf8(PG_GETARG_TEXT_PP(1));
+	PG_RETURN_BOOL(idem_claims_finish_complete(&target, &result));
 }
 
 Datum

@@ -161,7 +161,8 @@ raise_timeout(const text *key)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_WAIT_TIMEOUT),
-			 errmsg("timed out waiting for key \"%.*s\"",
-					(int) VARSIZE_ANY_EXHDR(key), VARDATA_ANY(key)),
-			 errhint("The record is still being processed; wait again, or look with get().")));
+			 errmsg("timed out waiting for the end of a claim"),
+			 errdetail("Key \"%.*s\" is still being processed.",
+					   (int) VARSIZE_ANY_EXHDR(key), VARDATA_ANY(key)),
+			 errhint("Wait again, or look with get().")));
 }

@@ -15,6 +15,7 @@
 #include "engine/common/wait.h"
 #include "pg/clock.h"
 #include "pg/errors.h"
+#include "pg/guc.h"
 
 static IdemAction look_and_decide(IdemTable *table, const IdemTarget *target,
 								  IdemRecord *record, IdemChange change,
@@ -84,9 +85,9 @@ idem_claims_change_require_record(const IdemTarget *target, const IdemRecord *re
 	if (record == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_NO_RECORD),
-				 errmsg("no live record for key \"%.*s\"",
-						(int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key)),
-				 errdetail("It was never started, was released, or has expired."),
+				 errmsg("no live record for this key"),
+				 errdetail("Key \"%.*s\" was never started, was released, or has expired.",
+						   (int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key)),
 				 errhint("Call start_processing() first, with the same scope and a ttl that outlasts the work.")));
 }
 
@@ -98,10 +99,11 @@ require_fence(const IdemTarget *target, const IdemRecord *record)
 	idem_count_error(IDEM_COUNT_LOST);
 	ereport(ERROR,
 			(errcode(ERRCODE_IDEM_LOST_CLAIM),
-			 errmsg("the claim on key \"%.*s\" is lost",
-					(int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key)),
-			 errdetail("The call came with fence %lld, the record has %lld.",
-					   (long long) target->fence, (long long) record->fence),
+			 errmsg("the claim on this key is lost"),
+			 errdetail("The call came with fence %lld, the record of key \"%.*s\" has %lld.",
+					   (long long) target->fence,
+					   (int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key),
+					   (long long) record->fence),
 			 errhint("Another caller owns the key now: roll back, and do not repeat the work.")));
 }
 
@@ -111,9 +113,10 @@ idem_claims_change_require_lease(const IdemTarget *target, const IdemRecord *rec
 	if (record->lease_expires_at == IDEM_NO_INSTANT)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_LOST_CLAIM),
-				 errmsg("the claim on key \"%.*s\" has been given up",
-						(int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key)),
-				 errdetail("Attempt %d ended with a retryable failure.", record->attempt),
+				 errmsg("the claim on this key has been given up"),
+				 errdetail("Attempt %d on key \"%.*s\" ended with a retryable failure.",
+						   record->attempt,
+						   (int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key)),
 				 errhint("Call start_processing() to begin the next attempt.")));
 }
 
@@ -123,10 +126,22 @@ idem_claims_change_require_not_final(const IdemTarget *target, const IdemRecord 
 	if (record->status != IDEM_PROCESSING)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_ALREADY_FINAL),
-				 errmsg("the record for key \"%.*s\" is final",
-						(int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key)),
-				 record->status == IDEM_COMPLETE ?
-				 errdetail("It is complete, and this call would change it.") :
-				 errdetail("It has failed for good, and this call would change it."),
+				 errmsg("the record for this key is final"),
+				 errdetail("Key \"%.*s\" %s, and this call would change it.",
+						   (int) VARSIZE_ANY_EXHDR(target->key), VARDATA_ANY(target->key),
+						   record->status == IDEM_COMPLETE ? "is complete" :
+						   "has failed for good"),
 				 errhint("Use a new key for new work.")));
+}
+
+void
+idem_claims_change_require_size(Size size, const char *name)
+{
+	if (size > (Size) idem_guc_max_body_size * 1024)
+		ereport(ERROR,
+				(errcode(ERRCODE_IDEM_TOO_LARGE),
+				 errmsg("%s is too large", name),
+				 errdetail("It has %zu bytes; at most %d kB are allowed.",
+						   size, idem_guc_max_body_size),
+				 errhint("Store it elsewhere and keep its address, or raise idemstore.max_body_size.")));
 }

@@ -44,6 +44,9 @@ typedef IdemAction (*IdemChange) (const IdemTarget *target, IdemRecord *record,
 extern IdemAction idem_claims_change_record(const IdemTarget *target,
 											IdemChange change, void *arg);
 
+/* ID413 above idemstore.max_body_size */
+extern void idem_claims_change_require_size(Size size, const char *name);
+
 /* ID404, ID412 and ID425, for decisions */
 extern void idem_claims_change_require_record(const IdemTarget *target,
 											  const IdemRecord *record);

@@ -25,23 +25,28 @@ static IdemAction decide_release(const IdemTarget *target, IdemRecord *record,
 static bool is_failed_so(const IdemRecord *record, bool is_retryable);
 static void store_result(IdemRecord *record, const IdemResult *result,
 						 TimestampTz now);
+static void require_size(const struct varlena *value, const char *name);
 static bool is_same_result(const IdemRecord *record, const IdemResult *result);
 
-void
+bool
 idem_claims_finish_complete(const IdemTarget *target, const IdemResult *result)
 {
-	idem_claims_change_record(target, decide_complete, (void *) result);
+	IdemAction	action = idem_claims_change_record(target, decide_complete,
+												   (void *) result);
+
 	idem_count_one(IDEM_COUNT_COMPLETED);
+	return action != IDEM_NOTHING;
 }
 
-void
+bool
 idem_claims_finish_fail(const IdemTarget *target, const IdemResult *result,
 						bool is_retryable)
 {
 	Failure		failure = {.result = result, .is_retryable = is_retryable};
+	IdemAction	action = idem_claims_change_record(target, decide_fail, &failure);
 
-	idem_claims_change_record(target, decide_fail, &failure);
 	idem_count_one(is_retryable ? IDEM_COUNT_RETRYABLE : IDEM_COUNT_GIVEN_UP);
+	return action != IDEM_NOTHING;
 }
 
 bool
@@ -114,14 +119,25 @@ decide_release(const IdemTarget *target, IdemRecord *record, TimestampTz now,
 	return IDEM_DELETE_AND_WAKE;
 }
 
+/* What stands there already is not asked for its size: the bound may be new. */
 static void
 store_result(IdemRecord *record, const IdemResult *result, TimestampTz now)
 {
+	require_size(result->response.headers, "response_headers");
+	require_size(result->response.body, "response_body");
+	require_size(result->error, "error");
 	record->response = result->response;
 	record->error = result->error;
 	record->lease_expires_at = IDEM_NO_INSTANT;
 	if (result->ttl != NULL)
 		record->expires_at = idem_clock_add(now, result->ttl);
+}
+
+static void
+require_size(const struct varlena *value, const char *name)
+{
+	if (value != NULL)
+		idem_claims_change_require_size(VARSIZE_ANY_EXHDR(value), name);
 }
 
 static bool

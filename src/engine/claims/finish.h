@@ -15,12 +15,13 @@ typedef struct IdemResult
 } IdemResult;
 
 /*
- * complete and fail raise ID404 when there is no live record; all raise ID425
- * when it is final already (with other content, where there is any).
+ * complete and fail return false when it stood so already.  They raise ID404
+ * when there is no live record, and ID413; all raise ID425 when it is final
+ * already (with other content, where there is any).
  */
-extern void idem_claims_finish_complete(const IdemTarget *target,
+extern bool idem_claims_finish_complete(const IdemTarget *target,
 										const IdemResult *result);
-extern void idem_claims_finish_fail(const IdemTarget *target, const IdemResult *result,
+extern bool idem_claims_finish_fail(const IdemTarget *target, const IdemResult *result,
 									bool is_retryable);
 
 /* false when there was no live record */

@@ -20,6 +20,7 @@ typedef struct Checkpoint
 {
 	text	   *recovery_point;
 	struct varlena *state;
+	bool		is_new;
 } Checkpoint;
 
 static IdemAction decide_extend_lease(const IdemTarget *target,
@@ -42,13 +43,14 @@ idem_claims_hold_extend_lease(const IdemTarget *target, const Interval *lease)
 	return extension.end;
 }
 
-void
+bool
 idem_claims_hold_checkpoint(const IdemTarget *target, text *recovery_point,
 							struct varlena *state)
 {
 	Checkpoint	checkpoint = {.recovery_point = recovery_point, .state = state};
 
 	idem_claims_change_record(target, decide_checkpoint, &checkpoint);
+	return checkpoint.is_new;
 }
 
 void
@@ -74,9 +76,13 @@ static IdemAction
 decide_checkpoint(const IdemTarget *target, IdemRecord *record, TimestampTz now,
 				  void *arg)
 {
-	const Checkpoint *checkpoint = arg;
+	Checkpoint *checkpoint = arg;
 
 	require_claim(target, record);
+	/* written all the same, since an open takeover must be waited for */
+	checkpoint->is_new =
+		!idem_store_records_equal(record->recovery_point, checkpoint->recovery_point) ||
+		!idem_store_records_equal(record->checkpoint, checkpoint->state);
 	record->recovery_point = checkpoint->recovery_point;
 	record->checkpoint = checkpoint->state;
 	return IDEM_UPDATE;

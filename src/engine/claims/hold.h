@@ -16,8 +16,11 @@
 extern TimestampTz idem_claims_hold_extend_lease(const IdemTarget *target,
 												 const Interval *lease);
 
-/* what the next attempt is given, should this one die */
-extern void idem_claims_hold_checkpoint(const IdemTarget *target, text *recovery_point,
+/*
+ * What the next attempt is given, should this one die.  False when it stood so
+ * already.
+ */
+extern bool idem_claims_hold_checkpoint(const IdemTarget *target, text *recovery_point,
 										struct varlena *state);
 
 /* from here to the end of the transaction, nobody can take the claim over */

@@ -9,10 +9,11 @@
 
 /*
  * Store request->value as a complete record, whatever stood there, with a new
- * fence.  The one exception to the immutability of final records.  Waits for
- * another transaction's claim of the key as INSERT and UPDATE do.
+ * fence; true when there was no live one.  The one exception to the
+ * immutability of final records.  Waits for another transaction's claim of the
+ * key as INSERT and UPDATE do.
  */
-extern void idem_claims_value_set(const IdemStart *request);
+extern bool idem_claims_value_set(const IdemStart *request);
 
 /* Remove a record in any state; false when there was no live one. */
 extern bool idem_claims_value_forget(text *key, text *scope);

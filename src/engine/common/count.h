@@ -32,6 +32,7 @@ typedef enum IdemCounter
 	IDEM_COUNT_DUPLICATE,
 	/* of the other calls on a record */
 	IDEM_COUNT_EXISTS,			/* to who starts only if there is none */
+	IDEM_COUNT_VALUE_SET,
 	IDEM_COUNT_COMPLETED,
 	IDEM_COUNT_GIVEN_UP,		/* failed for good */
 	IDEM_COUNT_RETRYABLE,		/* failed for now */

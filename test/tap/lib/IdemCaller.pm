@@ -16,12 +16,13 @@ my @isolation = (
 my @timeouts = qw(statement_timeout statement_timeout lock_timeout);
 my $growth = 512 * 1024;           # bytes that caches may grow by
 my $ten_years = 3653 * 86400;      # seconds
+my $lease = 31 * 86400;            # likewise
 
 # Settings and their extremes.
 my @settings = (
 	[ 'default_ttl', 1, $ten_years ],
-	[ 'default_lease', 1, $ten_years ],
-	[ 'default_job_timeout', 1, $ten_years ],
+	[ 'default_lease', 1, $lease ],
+	[ 'default_job_timeout', 1, $lease ],
 	[ 'max_body_size', '1kB', '100MB' ],
 	[ 'cache_max_entry_size', '1kB', '100MB' ],
 	[ 'cache_max_size', 1, 2147483647 ],

@@ -51,6 +51,7 @@ my %arguments = (
 	get => "'KEY'",
 	get_cooldown => "'KEY'",
 	get_value => "'KEY'",
+	get_value_text => "'KEY'",
 	get_wait_time => "'KEY'",
 	grant_usage => "'ROLE', 'operator'",
 	in_flight_claims => '',
