@@ -48,6 +48,7 @@ enum
 
 PG_FUNCTION_INFO_V1(idemstore_stats_counts);
 PG_FUNCTION_INFO_V1(idemstore_stats_reset);
+PG_FUNCTION_INFO_V1(idemstore_stats_longest_chain);
 PG_FUNCTION_INFO_V1(idemstore_in_flight_claims);
 
 static void put_family(ReturnSetInfo *result, IdemStatsFamily family,
@@ -78,8 +79,10 @@ put_family(ReturnSetInfo *result, IdemStatsFamily family, const IdemStats *stats
 
 	values[COUNTS_FAMILY] = CStringGetTextDatum(idem_count_family_name(family));
 	values[COUNTS_CALLS] = calls_as_jsonb(family, stats);
+	isnull[COUNTS_CALLS] = !stats->is_readable;
 	put_instant(values, isnull, COUNTS_LAST_EXPIRY, stats->last_expiry[family]);
 	values[COUNTS_REMOVED] = Int64GetDatum(stats->counts[IDEM_COUNT_REMOVED + family]);
+	isnull[COUNTS_REMOVED] = !stats->is_readable;
 	put_instant(values, isnull, COUNTS_RESET_AT, stats->reset_at);
 	values[COUNTS_AS_OF] = TimestampTzGetDatum(idem_clock_now());
 	tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
@@ -118,8 +121,18 @@ Datum
 idemstore_stats_reset(PG_FUNCTION_ARGS)
 {
 	idem_args_require_writable("stats_reset()");
-	idem_care_stats_reset();
-	PG_RETURN_VOID();
+	PG_RETURN_BOOL(idem_care_stats_reset());
+}
+
+Datum
+idemstore_stats_longest_chain(PG_FUNCTION_ARGS)
+{
+	IdemStats	stats;
+
+	idem_care_stats_read(&stats);
+	if (stats.longest_chain == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(stats.longest_chain);
 }
 
 Datum

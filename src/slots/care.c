@@ -41,6 +41,8 @@ typedef struct Sweep
 	bool		is_whole;		/* has it come to the end? */
 } Sweep;
 
+static int	longest_chain;
+
 static uint32 nbuckets_of_former(Relation rel);
 static void copy_rows(IdemSlots *target, Page page, TimestampTz now,
 					  double *copied, double *left_behind);
@@ -218,11 +220,18 @@ idem_slots_care_expire(Relation rel, TimestampTz now, int64 max_rows)
 	sweep.max_rows = max_rows;
 	look_at_table(&sweep, rel);
 	sweep_table(&sweep);
+	longest_chain = sweep.is_whole ? sweep.longest_chain : 0;
 	is_to_be_rewritten = needs_rewrite(&sweep);
 	relation_close(rel, RowExclusiveLock);
 	if (is_to_be_rewritten && !IsTransactionBlock())
 		rewrite_if_free(&sweep, relid);
 	return sweep.removed;
+}
+
+int
+idem_slots_care_longest_chain(void)
+{
+	return longest_chain;
 }
 
 static void

@@ -26,4 +26,7 @@ extern void idem_slots_care_rehash(Relation old, Relation new, TimestampTz now,
  */
 extern int64 idem_slots_care_expire(Relation rel, TimestampTz now, int64 max_rows);
 
+/* of the last sweep of this session, in pages; 0 if it did not come to the end */
+extern int	idem_slots_care_longest_chain(void);
+
 #endif							/* IDEM_SLOTS_CARE_H */

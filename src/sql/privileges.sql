@@ -9,7 +9,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	operator_functions CONSTANT text[] := '{expire,expire_all,schedule_expiry,unschedule_expiry,expiry_job,forget_scope,set_rate_limit,set_adaptive_rate_limit,drop_rate_limit,stats_counts,stats_sizes,stats_reset,in_flight_claims}';
+	operator_functions CONSTANT text[] := '{expire,expire_all,schedule_expiry,unschedule_expiry,expiry_job,forget_scope,set_rate_limit,set_adaptive_rate_limit,drop_rate_limit,stats_counts,stats_sizes,stats_live,stats_expired,stats_oldest_in_progress,stats_backlog_since,stats_marks,stats_longest_chain,stats_table,stats_reset,in_flight_claims}';
 	operator_views CONSTANT text[] := '{stats,in_flight}';
 	owner_functions CONSTANT text[] := '{grant_usage,slots_handler,rate_limits_changed,start_processing_support}';
 	routine regprocedure;

@@ -69,6 +69,12 @@ begin(IdemSlots *slots, Relation rel, LOCKMODE lockmode)
 	slots->may_lose_changes = true;
 }
 
+bool
+idem_store_stats_is_readable(void)
+{
+	return idem_store_table_is_readable(&counters_table);
+}
+
 int64
 idem_store_stats_get(IdemSlots *slots, const char *name)
 {

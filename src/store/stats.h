@@ -21,6 +21,9 @@ extern bool idem_store_stats_try_open(IdemSlots *slots);
 /* Open; raises as idem_store_table_open_relation. */
 extern void idem_store_stats_open(IdemSlots *slots, bool for_writing);
 
+/* On a standby, only a logged one is. */
+extern bool idem_store_stats_is_readable(void);
+
 extern int64 idem_store_stats_get(IdemSlots *slots, const char *name);
 extern void idem_store_stats_put(IdemSlots *slots, const char *name, int64 value);
 

@@ -1,7 +1,7 @@
 -- The public contract of the statistics: what others build on.
 BEGIN;
 LOAD 'idemstore';
-SELECT plan(28);
+SELECT plan(49);
 
 -- the views and their columns, in order
 CREATE TEMP VIEW columns AS
@@ -13,7 +13,8 @@ SELECT results_eq(
 	$$SELECT name, type FROM columns WHERE attrelid = 'idemstore.stats'::regclass ORDER BY attnum$$,
 	$$VALUES ('family', 'text'), ('calls', 'jsonb'), ('live', 'bigint'), ('expired', 'bigint'),
 		('oldest_in_progress', 'timestamp with time zone'), ('last_expiry', 'timestamp with time zone'), ('removed', 'bigint'),
-		('table_size', 'bigint'), ('index_size', 'bigint'), ('reset_at', 'timestamp with time zone')$$,
+		('table_size', 'bigint'), ('index_size', 'bigint'), ('reset_at', 'timestamp with time zone'),
+		('marks', 'bigint'), ('longest_chain', 'integer'), ('backlog_since', 'timestamp with time zone')$$,
 	'the columns of the counters');
 SELECT results_eq(
 	$$SELECT name, type FROM columns WHERE attrelid = 'idemstore.in_flight'::regclass ORDER BY attnum$$,
@@ -55,14 +56,22 @@ CREATE TEMP TABLE contract (name text, arguments text, result text, volatility t
 INSERT INTO contract VALUES
 	('stats_counts', 'OUT family text, OUT calls jsonb, OUT last_expiry timestamp with time zone, OUT removed bigint, OUT reset_at timestamp with time zone, OUT as_of timestamp with time zone', 'SETOF record', 'v', 'u'),
 	('stats_sizes', 'family text, OUT table_size bigint, OUT index_size bigint', 'record', 's', 's'),
-	('stats_reset', '', 'void', 'v', 'u'),
+	('stats_live', 'family text, as_of timestamp with time zone', 'bigint', 's', 's'),
+	('stats_expired', 'family text, as_of timestamp with time zone', 'bigint', 's', 's'),
+	('stats_oldest_in_progress', 'family text, as_of timestamp with time zone', 'timestamp with time zone', 's', 's'),
+	('stats_backlog_since', 'family text, as_of timestamp with time zone', 'timestamp with time zone', 's', 's'),
+	('stats_marks', '', 'bigint', 's', 'r'),
+	('stats_longest_chain', '', 'integer', 's', 'r'),
+	('stats_table', 'family text', 'text', 's', 's'),
+	('stats_reset', '', 'boolean', 'v', 'u'),
 	('in_flight_claims', 'OUT family text, OUT scope text, OUT key text, OUT state text, OUT started_at timestamp with time zone, OUT age interval, OUT lease_expires_at timestamp with time zone, OUT fence bigint, OUT attempt integer, OUT owner_pid integer', 'SETOF record', 'v', 'u');
 SELECT is(count(p.oid)::int, 1, name || ' has the signature of the contract')
 	FROM contract AS c LEFT JOIN pg_proc AS p ON p.proname = c.name
 		AND p.pronamespace = 'idemstore'::regnamespace
 		AND pg_get_function_arguments(p.oid) = c.arguments
 		AND pg_get_function_result(p.oid) = c.result
-		AND p.provolatile::text = c.volatility AND p.proparallel::text = c.parallel AND NOT p.prosecdef
+		AND p.provolatile::text = c.volatility AND p.proparallel::text = c.parallel
+		AND p.prosecdef = (name ~ '_(live|expired|oldest_in_progress|backlog_since)$')
 	GROUP BY name ORDER BY name;
 SELECT bag_eq(
 	$$SELECT proname::text COLLATE "default" FROM pg_proc

@@ -23,6 +23,7 @@
 #include "pg/attempt.h"
 #include "pg/clock.h"
 #include "slots/am.h"
+#include "slots/care.h"
 #include "store/idempotency.h"
 #include "store/jobs.h"
 #include "store/ratelimits.h"
@@ -155,7 +156,11 @@ idem_care_expiry_try_lock(void)
 static int64
 expire_rate_limits(TimestampTz now, int32 max_rows)
 {
-	return idem_store_ratelimits_expire(&idem_store_ratelimits_state, now, max_rows);
+	int64		removed = idem_store_ratelimits_expire(&idem_store_ratelimits_state, now,
+													   max_rows);
+
+	idem_count_longest_chain(idem_slots_care_longest_chain());
+	return removed;
 }
 
 static int64

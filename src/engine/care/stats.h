@@ -9,15 +9,21 @@
 
 typedef struct IdemStats
 {
+	bool		is_readable;	/* if not, all else is 0 */
 	int64		counts[IDEM_COUNTERS];
 	TimestampTz last_expiry[IDEM_STATS_FAMILIES];	/* 0: none */
 	TimestampTz reset_at;		/* 0: nothing was ever counted */
+	int			longest_chain;	/* of the state of rate limits, in pages; 0:
+								 * unknown */
 } IdemStats;
 
-/* What this backend has counted is in it, if that can be. */
+/*
+ * What this backend has counted is in it, if that can be.  Not readable on a
+ * standby, unless the table is logged.
+ */
 extern void idem_care_stats_read(IdemStats *stats);
 
-/* Set all to zero. */
-extern void idem_care_stats_reset(void);
+/* Set all counters to zero.  Was any of them not? */
+extern bool idem_care_stats_reset(void);
 
 #endif							/* IDEM_CARE_STATS_H */

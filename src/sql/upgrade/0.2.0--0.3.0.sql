@@ -195,9 +195,12 @@ COMMENT ON FUNCTION idemstore.get(text, text) IS
 COMMENT ON FUNCTION idemstore.wait(text, interval, text) IS
 	'Wait until the record is final and return it; NULL at once when there is none, or when it goes away. It sees what others commit while it waits, whatever the isolation level. timeout: at most a day; NULL is idemstore.default_wait. Overrides lock_timeout, obeys statement_timeout. Errors: ID408 at the timeout, or at once when the claim is the own transaction''s; 22004, 22023, 54000; deadlock_detected as for any lock. Serves wait of litert''s IManager.';
 
--- stats
-COMMENT ON COLUMN idemstore.stats.calls IS
-	'calls by outcome; of the cache entries by outcome. idempotency: the outcomes of start_processing(), where started is also of set_nx() and initiate(), and exists those of a key that is there; set (set_value()); completed, given_up (fail()), retryable (fail(retryable => true)), released; lost: a stale fence, though that is an error. dedupe: owner, joined; completed, failed, or refused (false) of dedupe_complete() and dedupe_fail(); wait_* of dedupe_wait_for(). cache: hit, miss, the outcomes of cache_fetch(), set, refused (false of a set with a fence), touched, and of live entries deleted and invalidated. rate_limit: allowed or the reason of the denial of acquire(), consume() and acquire_all(), but for a cost of 0; recorded';
+
+-- stats: stats_view.sql creates them anew.
+DROP VIEW idemstore.stats;
+DROP FUNCTION idemstore.stats_reset();
+COMMENT ON FUNCTION idemstore.stats_counts() IS
+	'What is behind the view stats: the counters. On a standby NULL but for family and as_of, unless stats_counters is logged.';
 
 -- privileges.sql creates it anew.
 DROP FUNCTION idemstore.grant_usage(regrole, text);
