@@ -49,8 +49,18 @@ SELECT * FROM pg_temp.split('a', '46 min');
 SELECT idemstore.can_proceed('a', 19), idemstore.can_proceed('a', 20);
 SELECT idemstore.set_adaptive_rate_limit('calm', background_pause_on_increasing_trend => false, max_user_scaling => 1.5), pg_temp.users('calm', '50 min', 10);
 SELECT * FROM pg_temp.split('calm', '51 min');
--- nothing for so long that all is forgotten: as at first
+-- nobody at all for however long: all is for background until a user comes, or a reset
 SELECT * FROM pg_temp.split('a', '2 h 10 min 40 s');
+SELECT * FROM pg_temp.split('a', '300 d');
+SELECT idemstore.acquire('a', 200), removed FROM idemstore.expire() WHERE relation = 'rate_limit_state'::name;
+SELECT * FROM pg_temp.split('a', '600 d');
+SELECT idemstore.acquire('a', 5, 'user'), reason FROM pg_temp.split('a', '600 d 31 s');
+SELECT idemstore.rate_limit_reset('a');
+SELECT * FROM pg_temp.split('a', '600 d 40 s');
+-- a recorded request is counted before the first split is made
+SELECT idemstore.record_request('a');
+SELECT * FROM pg_temp.split('a', '600 d 41 s');
+SELECT pg_temp.at('50 min');
 
 -- all splits beside the rules: requests in the thirds of the window, the newest first
 CREATE FUNCTION pg_temp.expected(l numeric, r int, p int, q int, scaling numeric, OUT user_reserved numeric, OUT paused boolean, OUT reason text)

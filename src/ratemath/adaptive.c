@@ -60,14 +60,6 @@ idem_ratemath_adaptive_settle(IdemAdaptiveState *state, const IdemRateLimit *lim
 	int64		interval = limit->adaptive.recalculation_interval;
 	bool		is_moved;
 
-	if (now >= idem_ratemath_adaptive_expires_at(state))
-	{
-		IdemRunLog	nothing;
-
-		idem_ratemath_log_clear(&nothing, limit->period);
-		idem_ratemath_adaptive_init(state, limit, &nothing, now);
-		return true;
-	}
 	is_moved = settle_logs(state, limit, now);
 	if (now >= state->recalculate_at ||
 		state->user_reserved + state->background_max != limit->quota)
@@ -83,13 +75,16 @@ idem_ratemath_adaptive_settle(IdemAdaptiveState *state, const IdemRateLimit *lim
 	return is_moved;
 }
 
-/* What was never used has a split to keep, no more. */
+/*
+ * What was never used has a split to keep, no more.  That there were requests,
+ * and when the last user came, holds until another one comes.
+ */
 int64
 idem_ratemath_adaptive_expires_at(const IdemAdaptiveState *state)
 {
 	if (state->last == PG_INT64_MIN)
 		return state->recalculate_at;
-	return add_bounded(state->last, state->retention);
+	return PG_INT64_MAX;
 }
 
 static bool
@@ -129,8 +124,6 @@ recalculate(IdemAdaptiveState *state, const IdemRateLimit *limit, int64 now)
 	state->user_reserved = Max(Min(state->user_reserved, limit->quota), 0);
 	state->background_max = limit->quota - state->user_reserved;
 	state->recalculate_at = add_bounded(now, settings->recalculation_interval);
-	state->retention = Max(limit->period, settings->monitoring_window) +
-		settings->sustained_inactivity;
 }
 
 static void
@@ -285,4 +278,15 @@ idem_ratemath_adaptive_record(IdemAdaptiveState *state, const IdemRateRequest *r
 	idem_ratemath_log_append(&state->activity, request->now, 1);
 	state->has_user = true;
 	state->last_user = request->now;
+}
+
+void
+idem_ratemath_adaptive_force(IdemAdaptiveState *state, const IdemRateLimit *limit,
+							 const IdemRateRequest *request)
+{
+	bool		is_first = state->last == PG_INT64_MIN;
+
+	idem_ratemath_adaptive_record(state, request);
+	if (is_first)
+		recalculate(state, limit, request->now);
 }

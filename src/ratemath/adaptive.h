@@ -22,7 +22,12 @@ extern void idem_ratemath_adaptive_decide(const IdemAdaptiveState *state,
 extern void idem_ratemath_adaptive_record(IdemAdaptiveState *state,
 										  const IdemRateRequest *request);
 
-/* when all is forgotten */
+/* as record, before any split was made that somebody was told of */
+extern void idem_ratemath_adaptive_force(IdemAdaptiveState *state,
+										 const IdemRateLimit *limit,
+										 const IdemRateRequest *request);
+
+/* never, once there was a request */
 extern int64 idem_ratemath_adaptive_expires_at(const IdemAdaptiveState *state);
 
 #endif							/* IDEM_RATEMATH_ADAPTIVE_H */

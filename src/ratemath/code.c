@@ -14,6 +14,12 @@
 #define BUCKET_SIZE (3 * sizeof(int64) + sizeof(int128))
 #define FIXED_SIZE (3 * sizeof(int64))
 
+/*
+ * In place of a span after which version 0.2.0 forgot all: one that it takes
+ * for sound.
+ */
+#define NO_RETENTION	INT64CONST(1)
+
 /* what precedes the logs */
 #define ADAPTIVE_HEADER_SIZE (6 * sizeof(int64) + 3 * sizeof(uint8))
 
@@ -118,7 +124,7 @@ is_sound_adaptive(const char *bytes, const char *end)
 	if (end - bytes < ADAPTIVE_HEADER_SIZE)
 		return false;
 	bytes = decode_adaptive_header(&state, bytes);
-	return state.reason <= IDEM_SPLIT_HIGH && is_span(state.retention) &&
+	return state.reason <= IDEM_SPLIT_HIGH &&
 		(state.last == PG_INT64_MIN || is_instant(state.last)) &&
 		(!state.has_user || is_instant(state.last_user)) &&
 		is_instant(state.recalculate_at) &&
@@ -168,10 +174,11 @@ static char *
 encode_adaptive(const IdemAdaptiveState *state, char *bytes)
 {
 	uint8		reason = state->reason;
+	int64		unused = NO_RETENTION;
 
 	PUT(bytes, state->last_user);
 	PUT(bytes, state->last);
-	PUT(bytes, state->retention);
+	PUT(bytes, unused);
 	PUT(bytes, state->recalculate_at);
 	PUT(bytes, state->user_reserved);
 	PUT(bytes, state->background_max);
@@ -198,10 +205,11 @@ decode_adaptive_header(IdemAdaptiveState *state, const char *bytes)
 	uint8		has_user;
 	uint8		is_paused;
 	uint8		reason;
+	int64		unused;
 
 	GET(bytes, state->last_user);
 	GET(bytes, state->last);
-	GET(bytes, state->retention);
+	GET(bytes, unused);
 	GET(bytes, state->recalculate_at);
 	GET(bytes, state->user_reserved);
 	GET(bytes, state->background_max);

@@ -186,6 +186,16 @@ idem_ratemath_record(IdemRateState *state, const IdemRateLimit *limit,
 }
 
 void
+idem_ratemath_force(IdemRateState *state, const IdemRateLimit *limit,
+					const IdemRateRequest *request)
+{
+	if (state->algorithm == IDEM_ADAPTIVE && request->cost > 0)
+		idem_ratemath_adaptive_force(&state->as.adaptive, limit, request);
+	else
+		idem_ratemath_record(state, limit, request);
+}
+
+void
 idem_ratemath_coarsen(IdemRateState *state)
 {
 	if (state->algorithm == IDEM_SLIDING_WINDOW)

@@ -29,9 +29,16 @@ extern void idem_ratemath_decide(const IdemRateState *state,
 								 const IdemRateRequest *request,
 								 IdemRateVerdict *verdict);
 
-/* Count the request, allowed or not.  The state must be settled. */
+/* Count the request that was decided on.  The state must be settled. */
 extern void idem_ratemath_record(IdemRateState *state, const IdemRateLimit *limit,
 								 const IdemRateRequest *request);
+
+/*
+ * Count a request, allowed or not, that nothing was decided on: an adaptive
+ * limit counts the first one before it makes the first split.
+ */
+extern void idem_ratemath_force(IdemRateState *state, const IdemRateLimit *limit,
+								const IdemRateRequest *request);
 
 /*
  * Take less room: in logs of more than a few runs, each two become one.  What

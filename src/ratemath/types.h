@@ -97,7 +97,6 @@ typedef struct IdemAdaptiveState
 	bool		has_user;		/* was there ever a user request? */
 	int64		last_user;
 	int64		last;			/* the newest request of all */
-	int64		retention;		/* after which all is forgotten */
 	int64		recalculate_at;
 	int64		user_reserved;
 	int64		background_max;

@@ -170,7 +170,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_set_adaptive_rate_limit';
 COMMENT ON FUNCTION idemstore.set_adaptive_rate_limit(text, bigint, interval, interval, integer, integer, interval, interval, boolean, double precision, integer) IS
-	'Set a limit whose quota is split between priorities user and background by how active users are, made anew every recalculation_interval. After a long inactivity nothing is reserved for users, but as many as min_user_reserved are let in. It is the policy "default" of the resource. For http-client-toolkit, AdaptiveRateLimitStore. Errors: 22004, 22023, 25006, 54000.';
+	'Set a limit whose quota is split between priorities user and background by how active users are, made anew every recalculation_interval. After a long inactivity nothing is reserved for users, but as many as min_user_reserved are let in; that lasts until a user comes. It is the policy "default" of the resource. For http-client-toolkit, AdaptiveRateLimitStore. Errors: 22004, 22023, 25006, 54000.';
 
 CREATE FUNCTION idemstore.drop_rate_limit(
 	resource text,

@@ -59,6 +59,19 @@ quiet_splits(void)
 	expect_split(5, 195, IDEM_SPLIT_NO_USER_ACTIVITY_YET, "no user yet: the least reserve");
 
 	forget(&resource);
+	force(&resource, &limit, SOME_NOON, 1, false);
+	expect_split(5, 195, IDEM_SPLIT_NO_USER_ACTIVITY_YET,
+				 "a recorded request is counted before the first split is made");
+	forget(&resource);
+	force(&resource, &limit, SOME_NOON, 1, true);
+	expect_split(60, 140, IDEM_SPLIT_LOW, "and so is one of a user");
+	force(&resource, &limit, SOME_NOON, 9, true);
+	expect_split(60, 140, IDEM_SPLIT_LOW, "the second one leaves the split as it is");
+	forget(&resource);
+	force(&resource, &limit, SOME_NOON, 0, true);
+	expect_split(60, 140, IDEM_SPLIT_INITIAL, "nothing is not a request");
+
+	forget(&resource);
 	ask_as(&resource, &limit, SOME_NOON - 15 * MINUTE, 1, true);
 	ask(&resource, &limit, SOME_NOON, 0);
 	expect_split(5, 195, IDEM_SPLIT_RECENT_INACTIVITY,
@@ -281,25 +294,24 @@ impossible(void)
 static void
 forgetting(void)
 {
-	int64		forgotten_at = SOME_NOON + HOUR + 30 * MINUTE;
-
 	forget(&resource);
 	ask(&resource, &limit, SOME_NOON, 0);
 	expect_int(idem_ratemath_expires_at(&resource.state), SOME_NOON + 30 * SECOND,
 			   "without a request, only the split is remembered");
 	ask_as(&resource, &limit, SOME_NOON, 1, true);
-	expect_int(idem_ratemath_expires_at(&resource.state), forgotten_at,
-			   "a request for the period and the inactivity");
-	ask(&resource, &limit, forgotten_at - 1, 0);
-	expect_split(0, 200, IDEM_SPLIT_SUSTAINED_INACTIVITY, "that there was a user is remembered");
-	ask(&resource, &limit, forgotten_at, 0);
-	expect_split(60, 140, IDEM_SPLIT_INITIAL, "and then forgotten");
-	limit.adaptive.monitoring_window = 2 * HOUR;
+	expect_int(idem_ratemath_expires_at(&resource.state), PG_INT64_MAX,
+			   "that there was a user is never forgotten");
+	ask(&resource, &limit, SOME_NOON + 9 * HOUR, 0);
+	expect_split(0, 200, IDEM_SPLIT_SUSTAINED_INACTIVITY, "nobody came for a night: all for background");
+	ask(&resource, &limit, SOME_NOON + TEN_YEARS, 1);
+	expect_split(0, 200, IDEM_SPLIT_SUSTAINED_INACTIVITY, "or for ten years");
+	expect(ask_as(&resource, &limit, SOME_NOON + TEN_YEARS, 5, true).is_allowed, "until a user comes");
+	ask(&resource, &limit, SOME_NOON + TEN_YEARS + 30 * SECOND, 0);
+	expect_split(60, 140, IDEM_SPLIT_LOW, "which ends it");
 	forget(&resource);
-	ask_as(&resource, &limit, SOME_NOON, 1, true);
-	expect_int(idem_ratemath_expires_at(&resource.state), forgotten_at + HOUR,
-			   "a monitoring window longer than the period counts instead");
-	limit.adaptive.monitoring_window = 15 * MINUTE;
+	ask(&resource, &limit, SOME_NOON, 1);
+	ask(&resource, &limit, SOME_NOON + TEN_YEARS, 0);
+	expect_split(5, 195, IDEM_SPLIT_NO_USER_ACTIVITY_YET, "and that no user ever came is known, too");
 }
 
 /* A pool of nothing would keep users out for good: nobody could end it. */

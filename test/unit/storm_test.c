@@ -40,6 +40,7 @@ static int64 seen[IDEM_SPLIT_HIGH + 1];
 static int64 seen_paused;
 
 static void compared_round(int64 round);
+static void forced_step(const IdemRateLimit *limit, int64 now, int64 cost, bool is_user);
 static void clocked_round(int64 round);
 static IdemRateLimit some_limit(int64 quota);
 static void model_settle(const IdemRateLimit *limit, int64 now);
@@ -102,12 +103,33 @@ compared_round(int64 round)
 		now += one_in(200) ? below(3 * limit.period) : below(2 * gap + 1);
 		if (one_in(300))
 			limit.quota = between(0, 60);
+		if (one_in(20))
+		{
+			forced_step(&limit, now, cost + 1, is_user);
+			continue;
+		}
 		verdict = ask_as(&resource, &limit, now, cost, is_user);
 		model_settle(&limit, now);
 		compare(&limit, now, cost, is_user, &verdict);
 		if (verdict.is_allowed && cost > 0)
 			model_record(now, cost, is_user);
 	}
+}
+
+/* The first request of all is there before the first split. */
+static void
+forced_step(const IdemRateLimit *limit, int64 now, int64 cost, bool is_user)
+{
+	bool		is_first = model.is_new || model.last == PG_INT64_MIN;
+
+	force(&resource, limit, now, cost, is_user);
+	model_settle(limit, now);
+	model_record(now, cost, is_user);
+	if (is_first)
+		model.recalculate_at = now;
+	model_settle(limit, now);
+	HOLDS(&split_alike, resource.state.as.adaptive.reason == model.reason);
+	HOLDS(&split_alike, resource.state.as.adaptive.user_reserved == model.user);
 }
 
 /*
@@ -134,10 +156,7 @@ some_limit(int64 quota)
 static void
 model_settle(const IdemRateLimit *limit, int64 now)
 {
-	int64		retention = Max(limit->period, limit->adaptive.monitoring_window) +
-	limit->adaptive.sustained_inactivity;
-
-	if (model.is_new || (model.last != PG_INT64_MIN && now >= model.last + retention))
+	if (model.is_new)
 	{
 		memset(&model, 0, sizeof(model));
 		model.last = PG_INT64_MIN;

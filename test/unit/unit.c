@@ -206,7 +206,7 @@ force(Resource *resource, const IdemRateLimit *limit, int64 now, int64 cost,
 
 	load(resource, &resource->state);
 	idem_ratemath_settle(&resource->state, limit, now);
-	idem_ratemath_record(&resource->state, limit, &request);
+	idem_ratemath_force(&resource->state, limit, &request);
 	resource->is_kept = true;
 	keep(resource);
 }
@@ -301,7 +301,7 @@ is_same_adaptive(const IdemAdaptiveState *a, const IdemAdaptiveState *b)
 		is_same_log(&a->background, &b->background) &&
 		is_same_log(&a->activity, &b->activity) &&
 		a->has_user == b->has_user && a->last_user == b->last_user &&
-		a->last == b->last && a->retention == b->retention &&
+		a->last == b->last &&
 		a->recalculate_at == b->recalculate_at &&
 		a->user_reserved == b->user_reserved &&
 		a->background_max == b->background_max &&

@@ -172,7 +172,7 @@ idem_limits_take_record(const IdemRateCall *call)
 	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, true);
 	idem_slots_lock(&slots, call->resource, &slot);
 	idem_limits_work_look_up(&slots, &slot, &work);
-	idem_limits_work_record(&work);
+	idem_limits_work_force(&work);
 	if (call->cost > 0)
 		keep(&slots, &slot, &work);
 	idem_slots_unlock(&slot);

@@ -99,6 +99,16 @@ idem_limits_work_record(IdemRateWork *work)
 }
 
 void
+idem_limits_work_force(IdemRateWork *work)
+{
+	IdemRateRequest request = {work->now, work->call->cost, work->call->is_user};
+	int			i;
+
+	for (i = 0; i < work->nlogs; i++)
+		idem_ratemath_force(&work->logs[i].state, work->logs[i].limit, &request);
+}
+
+void
 idem_limits_work_encode(const IdemSlots *slots, const IdemSlot *slot,
 						IdemRateWork *work, IdemRateRow *row)
 {

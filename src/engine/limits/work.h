@@ -33,8 +33,9 @@ extern void idem_limits_work_look_up(const IdemSlots *slots, const IdemSlot *slo
 
 extern void idem_limits_work_decide(IdemRateWork *work, int64 cost);
 
-/* Count the request of the call. */
+/* Count the request of the call, decided on or not. */
 extern void idem_limits_work_record(IdemRateWork *work);
+extern void idem_limits_work_force(IdemRateWork *work);
 
 /* Make the row anew. */
 extern void idem_limits_work_encode(const IdemSlots *slots, const IdemSlot *slot,

@@ -224,6 +224,8 @@ ALTER FUNCTION idemstore.dedupe_clear(text) SECURITY INVOKER RESET search_path;
 COMMENT ON FUNCTION idemstore.dedupe_clear(text) IS
 	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';
 -- limits
+COMMENT ON FUNCTION idemstore.set_adaptive_rate_limit(text, bigint, interval, interval, integer, integer, interval, interval, boolean, double precision, integer) IS
+	'Set a limit whose quota is split between priorities user and background by how active users are, made anew every recalculation_interval. After a long inactivity nothing is reserved for users, but as many as min_user_reserved are let in; that lasts until a user comes. It is the policy "default" of the resource. For http-client-toolkit, AdaptiveRateLimitStore. Errors: 22004, 22023, 25006, 54000.';
 COMMENT ON FUNCTION idemstore.acquire(text, integer, text, bigint, interval, text) IS
 	'Take cost from every limit of the resource if all of them allow it, else take nothing. True if taken. Never waits for a transaction, is seen by all at once and not undone by ROLLBACK. quota and per, given together, are the limit instead of what is configured, a sliding window with a log for each per. priority: user or background (the default), for adaptive limits. False also while origin is in a cooldown. cost 0 only asks. Serves http-client-toolkit, RateLimitStore.acquire. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
 COMMENT ON FUNCTION idemstore.consume(text, integer, text, bigint, interval, text) IS
