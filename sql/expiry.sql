@@ -115,6 +115,21 @@ SELECT sum(removed) FROM generate_series(1, 9) AS i, idemstore.expire(1 + i - i)
 SELECT removed FROM idemstore.expire() WHERE relation = 'rate_limit_state';
 SELECT count(*) FILTER (WHERE idemstore.rate_limit_reset('r' || i)) FROM generate_series(1, 4000) AS i;
 
+-- it looks at a thousand pages a run and goes on from there; expire_all at all of them
+SELECT count(idemstore.acquire(rpad(i::text, 1000, '.'), quota => 5, per => '1 h')) FROM generate_series(1, 20000) AS i;
+SELECT pg_relation_filenode('idemstore.rate_limit_state') AS file, pg_relation_size('idemstore.rate_limit_state') AS size \gset
+SET idemstore.test_clock = '2026-01-01 02:30:00+00';
+SELECT idemstore.acquire('busy', quota => 5, per => '1 h');
+SET idemstore.test_clock = '2026-01-01 03:01:00+00';
+CREATE FUNCTION pg_temp.left_over() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM idemstore.rate_limit_state $$;
+SELECT removed BETWEEN 1000 AND 10000 AS is_a_part FROM idemstore.expire(100000) WHERE relation = 'rate_limit_state';
+SELECT removed BETWEEN 1000 AND 10000 AS is_a_part FROM idemstore.expire(100000) WHERE relation = 'rate_limit_state';
+SELECT removed FROM idemstore.expire(30) WHERE relation = 'rate_limit_state';
+CALL idemstore.expire_all();
+SELECT pg_temp.left_over(), remaining FROM idemstore.rate_limit_status('busy', 5, '1 h');
+-- it never makes the table anew; what is empty is used again
+SELECT count(idemstore.acquire(rpad(i::text, 1000, ','), quota => 5, per => '1 h')) FROM generate_series(1, 20000) AS i;
+SELECT pg_relation_filenode('idemstore.rate_limit_state') = :file AS is_same, pg_relation_size('idemstore.rate_limit_state') <= :size * 1.6 AS is_used_again, pg_temp.left_over();
 BEGIN READ ONLY;
 SELECT idemstore.expire();
 ROLLBACK;

@@ -63,6 +63,7 @@ idemstore_expire_all(PG_FUNCTION_ARGS)
 
 	idem_args_require_writable("expire_all()");
 	require_nonatomic((CallContext *) fcinfo->context);
+	idem_care_expiry_begin();
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	while (is_alone() && expire_batch(batch_size) && !is_past(deadline_us))
 	{

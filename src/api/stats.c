@@ -127,12 +127,11 @@ idemstore_stats_reset(PG_FUNCTION_ARGS)
 Datum
 idemstore_stats_longest_chain(PG_FUNCTION_ARGS)
 {
-	IdemStats	stats;
+	int			npages = idem_care_stats_longest_chain();
 
-	idem_care_stats_read(&stats);
-	if (stats.longest_chain == 0)
+	if (npages == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_INT32(stats.longest_chain);
+	PG_RETURN_INT32(npages);
 }
 
 Datum

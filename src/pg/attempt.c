@@ -11,7 +11,6 @@
 #include "pg/attempt.h"
 
 static ErrorData *attempt(void (*work) (void *argument), void *argument, bool is_kept);
-static bool is_intervention(const ErrorData *error);
 
 ErrorData *
 idem_attempt(void (*work) (void *argument), void *argument)
@@ -24,7 +23,7 @@ idem_attempt_to_keep(void (*work) (void *argument), void *argument)
 {
 	ErrorData  *error = attempt(work, argument, true);
 
-	if (error != NULL && is_intervention(error))
+	if (error != NULL && idem_attempt_is_intervention(error))
 		ReThrowError(error);
 	return error;
 }
@@ -57,9 +56,8 @@ attempt(void (*work) (void *argument), void *argument, bool is_kept)
 	return error;
 }
 
-/* of an operator: class 57 */
-static bool
-is_intervention(const ErrorData *error)
+bool
+idem_attempt_is_intervention(const ErrorData *error)
 {
 	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION;
 }

@@ -18,4 +18,7 @@ extern ErrorData *idem_attempt(void (*work) (void *argument), void *argument);
  */
 extern ErrorData *idem_attempt_to_keep(void (*work) (void *argument), void *argument);
 
+/* Is it an operator's, as cancel and shutdown are?  Class 57. */
+extern bool idem_attempt_is_intervention(const ErrorData *error);
+
 #endif							/* IDEM_PG_ATTEMPT_H */

@@ -21,11 +21,6 @@
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
-#if PG_VERSION_NUM >= 190000
-#include "commands/repack.h"
-#else
-#include "commands/cluster.h"
-#endif
 #if PG_VERSION_NUM < 170000
 #include "storage/backendid.h"
 #include "storage/sinvaladt.h"
@@ -210,22 +205,6 @@ idem_compat_vacuum_done(Relation rel, BlockNumber npages, double nrows,
 						NULL, NULL, false);
 	pgstat_report_vacuum(RelationGetRelid(rel), rel->rd_rel->relisshared,
 						 (PgStat_Counter) nrows, 0);
-#endif
-}
-
-/* Rewrite a table as VACUUM FULL does.  It must be locked. */
-static inline void
-idem_compat_rewrite_table(Oid relid)
-{
-	ClusterParams params = {0};
-
-#if PG_VERSION_NUM >= 190000
-	cluster_rel(REPACK_COMMAND_VACUUMFULL, relation_open(relid, NoLock), InvalidOid,
-				&params, false);
-#elif PG_VERSION_NUM >= 180000
-	cluster_rel(relation_open(relid, NoLock), InvalidOid, &params);
-#else
-	cluster_rel(relid, InvalidOid, &params);
 #endif
 }
 

@@ -1,10 +1,10 @@
 /*
  * am.c
  *		The table access method idemstore_slots: the heap's, but for whatever
- *		writes.
+ *		writes, and for what reads (scan.c).
  *
- * Rows are frozen from the start, so that reading, ANALYZE, backup and
- * checksums are the heap's own, and there is nothing for VACUUM to do.
+ * Rows are frozen from the start and carry no transaction id, so that there is
+ * nothing for VACUUM to do but to count and to say so.
  * INSERT places a row by its hash, which lets ALTER TABLE rewrite the table;
  * like every change to it, it cannot be rolled back.
  */
@@ -15,6 +15,7 @@
 #include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -22,8 +23,9 @@
 #include "pg/clock.h"
 #include "pg/compat.h"
 #include "slots/am.h"
-#include "slots/care.h"
-#include "slots/slots.h"
+#include "slots/fill.h"
+#include "slots/meta.h"
+#include "slots/scan.h"
 
 static TableAmRoutine routine;
 
@@ -35,8 +37,8 @@ static void require_columns(TupleDesc desc);
 static void require_no_triggers(Relation rel);
 static void nontransactional_truncate(Relation rel);
 static idem_compat_copy_for_cluster_callback(copy_for_cluster);
-static void vacuum_nothing(Relation rel, IdemVacuumParams *params,
-						   BufferAccessStrategy strategy);
+static void vacuum_table(Relation rel, IdemVacuumParams *params,
+						 BufferAccessStrategy strategy);
 static bool needs_toast_table(Relation rel);
 static void insert(Relation rel, TupleTableSlot *slot, CommandId cid, IdemInsertOptions options,
 				   BulkInsertState bistate);
@@ -72,10 +74,11 @@ static void
 build_routine(void)
 {
 	routine = *GetHeapamTableAmRoutine();
+	idem_slots_scan_set_callbacks(&routine);
 	idem_compat_set_new_file_callback(&routine) = set_new_file;
 	routine.relation_nontransactional_truncate = nontransactional_truncate;
 	routine.relation_copy_for_cluster = copy_for_cluster;
-	routine.relation_vacuum = vacuum_nothing;
+	routine.relation_vacuum = vacuum_table;
 	routine.relation_needs_toast_table = needs_toast_table;
 	routine.tuple_insert = insert;
 	routine.multi_insert = multi_insert;
@@ -88,7 +91,6 @@ build_routine(void)
 	routine.index_validate_scan = validate_index;
 }
 
-/* no transaction ids in the table: nothing for anti-wraparound to look for */
 static void
 set_new_file(Relation rel, const IdemRelFile *file, char persistence,
 			 TransactionId *frozen_xid, MultiXactId *min_multi)
@@ -97,8 +99,6 @@ set_new_file(Relation rel, const IdemRelFile *file, char persistence,
 	require_columns(RelationGetDescr(rel));
 	idem_compat_set_new_file_callback(GetHeapamTableAmRoutine()) (rel, file, persistence,
 																  frozen_xid, min_multi);
-	*frozen_xid = InvalidTransactionId;
-	*min_multi = InvalidMultiXactId;
 }
 
 /* whoever may create tables there owns the extension */
@@ -150,35 +150,30 @@ static void
 nontransactional_truncate(Relation rel)
 {
 	GetHeapamTableAmRoutine()->relation_nontransactional_truncate(rel);
-	if (rel->rd_amcache != NULL)
-		pfree(rel->rd_amcache);
-	rel->rd_amcache = NULL;
+	idem_slots_meta_forget_map(rel);
 }
 
 static
 idem_compat_copy_for_cluster_callback(copy_for_cluster)
 {
-	idem_slots_care_rehash(old, new, idem_clock_now(), num_rows, removed);
+	idem_slots_fill_rehash(old, new, idem_clock_now(), num_rows, removed);
 	*recently_dead = 0;
-	*xid_cutoff = InvalidTransactionId;
-	*multi_cutoff = InvalidMultiXactId;
 }
 
 /*
- * Only ALTER TABLE gives the table a relfrozenxid, as core takes every table
- * that it rewrites for a heap.  It may be any recent one.
+ * What was frozen is all there is, up to the oldest that anybody runs: not the
+ * next transaction id, which a concurrent look at all tables would take for
+ * damage.
  */
 static void
-vacuum_nothing(Relation rel, IdemVacuumParams *params, BufferAccessStrategy strategy)
+vacuum_table(Relation rel, IdemVacuumParams *params, BufferAccessStrategy strategy)
 {
-	TransactionId next_xid = ReadNextTransactionId();
-	MultiXactId next_multi = ReadNextMultiXactId();
-	Form_pg_class form = rel->rd_rel;
+	TimestampTz started_at = idem_clock_now();
 
-	idem_compat_vacuum_done(rel, form->relpages, form->reltuples,
-							TransactionIdIsNormal(form->relfrozenxid) ? next_xid : InvalidTransactionId,
-							MultiXactIdIsValid(form->relminmxid) ? next_multi : InvalidMultiXactId,
-							idem_clock_real());
+	idem_compat_vacuum_done(rel, RelationGetNumberOfBlocks(rel),
+							idem_slots_fill_count(rel),
+							GetOldestNonRemovableTransactionId(rel),
+							GetOldestMultiXactId(), started_at);
 }
 
 static bool
@@ -202,7 +197,7 @@ insert(Relation rel, TupleTableSlot *slot, CommandId cid, IdemInsertOptions opti
 	key = DatumGetTextPP(slot->tts_values[0]);
 	if (slot->tts_tupleDescriptor->natts > 2 && !slot->tts_isnull[2])
 		state = DatumGetByteaPP(slot->tts_values[2]);
-	idem_slots_care_insert(rel, key, DatumGetTimestampTz(slot->tts_values[1]),
+	idem_slots_fill_insert(rel, key, DatumGetTimestampTz(slot->tts_values[1]),
 						   state);
 	ItemPointerSetInvalid(&slot->tts_tid);
 	slot->tts_tableOid = RelationGetRelid(rel);

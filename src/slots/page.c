@@ -1,176 +1,105 @@
 /*
  * page.c
- *		The pages of a table of slots, and changes to them.
+ *		The pages of a table of slots, and the rows on them.
  *
- * A scan that has a page pinned reads rows without a lock, as a heap scan
- * does.  So nothing on a page may move while another pin is there: a row is
- * overwritten at its own length, or marked as gone and added anew elsewhere.
- * Replay on a standby cannot know who has a page pinned there; so pages of a
- * logged table are never compacted, and only a rewrite wins their space back.
+ * What changes a page works on a copy that is about to be logged, or on the
+ * page itself: it must not fail half-way.
  */
 #include "postgres.h"
 
-#include "access/xloginsert.h"
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
-#include "storage/bufpage.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "slots/page.h"
 
-#define SLOTS_MAGIC		0x1DE50107
+#define LINK_MAGIC		0x1DE50301
 
-/* what block 0 holds in its special space */
-typedef struct SlotsMeta
-{
-	uint32		magic;
-	uint32		nbuckets;
-} SlotsMeta;
+#define PageLink(page)	((IdemSlotsLink *) PageGetSpecialPointer(page))
 
-/* what every other page holds there */
-typedef struct SlotsLink
-{
-	BlockNumber next;
-	uint32		magic;
-} SlotsLink;
-
-#define PageLink(page)	((SlotsLink *) PageGetSpecialPointer(page))
-#define PageMeta(page)	((SlotsMeta *) PageGetSpecialPointer(page))
-
-static bool read_nbuckets(Relation rel, uint32 *nbuckets);
-static Buffer new_page(Relation rel, BlockNumber block, BlockNumber nblocks);
-static void start_page(Relation rel, Buffer buffer, Size special_size,
-					   const void *special);
+static bool has_key(Page page, ItemId item, const text *key);
 static bool has_varlena(const char *data, Size size, Size position);
 static bool has_column(HeapTupleHeader header, int column);
 static void require_plain_storage(TupleDesc desc);
-static bool has_gone_rows(Page page);
 static bool is_gone(HeapTupleHeader header);
 
-uint32
-idem_slots_page_nbuckets(Relation rel)
-{
-	uint32		nbuckets;
-
-	if (rel->rd_amcache == NULL && read_nbuckets(rel, &nbuckets))
-	{
-		uint32	   *cache = MemoryContextAlloc(CacheMemoryContext, sizeof(uint32));
-
-		*cache = nbuckets;
-		rel->rd_amcache = cache;
-	}
-	return rel->rd_amcache == NULL ? 0 : *(uint32 *) rel->rd_amcache;
-}
-
-static bool
-read_nbuckets(Relation rel, uint32 *nbuckets)
-{
-	Buffer		buffer;
-	Page		page;
-	bool		is_set_up;
-
-	if (RelationGetNumberOfBlocks(rel) == 0)
-		return false;
-	buffer = ReadBuffer(rel, 0);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	page = BufferGetPage(buffer);
-	is_set_up = !PageIsNew(page) &&
-		PageGetSpecialSize(page) == MAXALIGN(sizeof(SlotsMeta)) &&
-		PageMeta(page)->magic == SLOTS_MAGIC;
-	if (is_set_up)
-		*nbuckets = PageMeta(page)->nbuckets;
-	UnlockReleaseBuffer(buffer);
-	return is_set_up;
-}
-
-/* The first page comes last: with it the table is set up. */
 void
-idem_slots_page_set_up(Relation rel, uint32 nbuckets)
+idem_slots_page_init(Page page, IdemSlotsPageKind kind, uint32 bucket, int level,
+					 BlockNumber next)
 {
-	SlotsMeta	meta = {SLOTS_MAGIC, nbuckets};
-	SlotsLink	link = {InvalidBlockNumber, SLOTS_MAGIC};
-	uint32		already;
+	IdemSlotsLink *link;
 
-	LockRelationForExtension(rel, ExclusiveLock);
-	if (!read_nbuckets(rel, &already))
-	{
-		BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
-		Buffer		first = new_page(rel, 0, nblocks);
-		BlockNumber block;
-
-		LockBuffer(first, BUFFER_LOCK_UNLOCK);
-		for (block = 1; block <= nbuckets; block++)
-		{
-			Buffer		buffer = new_page(rel, block, nblocks);
-
-			start_page(rel, buffer, sizeof(link), &link);
-			UnlockReleaseBuffer(buffer);
-			CHECK_FOR_INTERRUPTS();
-		}
-		LockBuffer(first, BUFFER_LOCK_EXCLUSIVE);
-		start_page(rel, first, sizeof(meta), &meta);
-		UnlockReleaseBuffer(first);
-	}
-	UnlockRelationForExtension(rel, ExclusiveLock);
+	PageInit(page, BLCKSZ, sizeof(IdemSlotsLink));
+	link = PageLink(page);
+	link->next = next;
+	link->bucket = bucket;
+	link->kind = kind;
+	link->has_strays = false;
+	link->level = level;
+	link->magic = LINK_MAGIC;
 }
 
-/* A zeroed page, locked; one that an interrupted set-up left is taken again. */
-static Buffer
-new_page(Relation rel, BlockNumber block, BlockNumber nblocks)
+IdemSlotsLink *
+idem_slots_page_link(Page page)
 {
-	return ReadBufferExtended(rel, MAIN_FORKNUM, block < nblocks ? block : P_NEW,
-							  RBM_ZERO_AND_LOCK, NULL);
-}
-
-static void
-start_page(Relation rel, Buffer buffer, Size special_size, const void *special)
-{
-	Page		page = BufferGetPage(buffer);
-
-	START_CRIT_SECTION();
-	PageInit(page, BufferGetPageSize(buffer), special_size);
-	memcpy(PageGetSpecialPointer(page), special, special_size);
-	MarkBufferDirty(buffer);
-	if (RelationNeedsWAL(rel))
-		log_newpage_buffer(buffer, true);
-	END_CRIT_SECTION();
+	if (PageIsNew(page) || PageGetSpecialSize(page) != MAXALIGN(sizeof(IdemSlotsLink)) ||
+		PageLink(page)->magic != LINK_MAGIC)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a page of a table of slots is damaged"),
+				 errhint("TRUNCATE the table; what it remembers is lost then.")));
+	return PageLink(page);
 }
 
 BlockNumber
 idem_slots_page_next(Page page)
 {
-	if (PageIsNew(page) || PageGetSpecialSize(page) != MAXALIGN(sizeof(SlotsLink)) ||
-		PageLink(page)->magic != SLOTS_MAGIC)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("a page of a table of slots is damaged"),
-				 errhint("TRUNCATE the table; what it remembers is lost then.")));
-	return PageLink(page)->next;
+	return idem_slots_page_link(page)->next;
 }
 
-/* A page that a crash leaves unlinked stays unused until the next rewrite. */
-Buffer
-idem_slots_page_extend(Relation rel, Buffer bucket)
+OffsetNumber
+idem_slots_page_find(Page page, int natts, const text *key, OffsetNumber *gone)
 {
-	SlotsLink	link = {idem_slots_page_next(BufferGetPage(bucket)), SLOTS_MAGIC};
-	Buffer		buffer;
-	IdemSlotsEdit edit;
-	Page		page;
+	OffsetNumber last = PageGetMaxOffsetNumber(page);
+	IdemSlotRow row;
+	OffsetNumber offset;
 
-	LockRelationForExtension(rel, ExclusiveLock);
-	buffer = ReadBufferExtended(rel, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
-	UnlockRelationForExtension(rel, ExclusiveLock);
-	start_page(rel, buffer, sizeof(link), &link);
+	*gone = InvalidOffsetNumber;
+	for (offset = 1; offset <= last; offset++)
+	{
+		if (!has_key(page, PageGetItemId(page, offset), key) ||
+			!idem_slots_page_place(page, offset, natts, &row))
+			continue;
+		if (!is_gone(row.header))
+			return offset;
+		*gone = offset;
+	}
+	return InvalidOffsetNumber;
+}
 
-	idem_slots_page_edit_begin(&edit, rel);
-	page = idem_slots_page_edit_page(&edit, bucket);
-	PageLink(page)->next = BufferGetBlockNumber(buffer);
-	idem_slots_page_edit_end(&edit);
-	return buffer;
+/* a look at the name alone, which nearly all rows of a page get */
+static bool
+has_key(Page page, ItemId item, const text *key)
+{
+	Size		size = VARSIZE_ANY_EXHDR(key);
+	HeapTupleHeader header;
+	const char *data;
+
+	if (!ItemIdIsNormal(item))
+		return false;
+	header = (HeapTupleHeader) PageGetItem(page, item);
+	if (header->t_hoff + VARHDRSZ + size > ItemIdGetLength(item))
+		return false;
+	data = (const char *) header + header->t_hoff;
+	return VARATT_IS_4B_U(data) && VARSIZE(data) == VARHDRSZ + size &&
+		memcmp(VARDATA(data), VARDATA_ANY(key), size) == 0;
+}
+
+bool
+idem_slots_page_row(Page page, OffsetNumber offset, int natts, IdemSlotRow *row)
+{
+	return !idem_slots_page_is_gone(page, offset) &&
+		idem_slots_page_place(page, offset, natts, row);
 }
 
 /*
@@ -178,7 +107,7 @@ idem_slots_page_extend(Relation rel, Buffer bucket)
  * is not formed as ours are is no row.
  */
 bool
-idem_slots_page_row(Page page, OffsetNumber offset, int natts, IdemSlotRow *row)
+idem_slots_page_place(Page page, OffsetNumber offset, int natts, IdemSlotRow *row)
 {
 	ItemId		item = PageGetItemId(page, offset);
 	Size		position;
@@ -188,7 +117,7 @@ idem_slots_page_row(Page page, OffsetNumber offset, int natts, IdemSlotRow *row)
 	if (!ItemIdIsNormal(item))
 		return false;
 	row->header = (HeapTupleHeader) PageGetItem(page, item);
-	if (is_gone(row->header) || !has_column(row->header, 0) || !has_column(row->header, 1))
+	if (!has_column(row->header, 0) || !has_column(row->header, 1))
 		return false;
 
 	data = (char *) row->header + row->header->t_hoff;
@@ -225,6 +154,34 @@ has_column(HeapTupleHeader header, int column)
 {
 	return HeapTupleHeaderGetNatts(header) > column &&
 		((header->t_infomask & HEAP_HASNULL) == 0 || !att_isnull(column, header->t_bits));
+}
+
+bool
+idem_slots_page_is_gone(Page page, OffsetNumber offset)
+{
+	ItemId		item = PageGetItemId(page, offset);
+
+	return !ItemIdIsNormal(item) || is_gone((HeapTupleHeader) PageGetItem(page, item));
+}
+
+/* HEAP_XMIN_FROZEN is two bits, of which an aborted inserter leaves one. */
+static bool
+is_gone(HeapTupleHeader header)
+{
+	return (header->t_infomask & HEAP_XMIN_COMMITTED) == 0;
+}
+
+bool
+idem_slots_page_is_empty(Page page)
+{
+	OffsetNumber offset;
+
+	for (offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
+	{
+		if (ItemIdIsUsed(PageGetItemId(page, offset)))
+			return false;
+	}
+	return true;
 }
 
 const char *
@@ -266,6 +223,10 @@ idem_slots_page_row_form(TupleDesc desc, const text *key, TimestampTz expires_at
 		pfree(DatumGetPointer(values[2]));
 	pfree(values);
 	pfree(isnull);
+
+	/* not what a value of a composite type has there */
+	tuple->t_data->t_infomask &= ~HEAP_XACT_MASK;
+	tuple->t_data->t_infomask2 &= ~HEAP2_XACT_MASK;
 	HeapTupleHeaderSetXmin(tuple->t_data, FrozenTransactionId);
 	HeapTupleHeaderSetXmax(tuple->t_data, InvalidTransactionId);
 	HeapTupleHeaderSetCmin(tuple->t_data, FirstCommandId);
@@ -292,34 +253,22 @@ require_plain_storage(TupleDesc desc)
 	}
 }
 
-void
-idem_slots_page_edit_begin(IdemSlotsEdit *edit, Relation rel)
+Size
+idem_slots_page_largest_row(void)
 {
-	edit->xlog = RelationNeedsWAL(rel) ? GenericXLogStart(rel) : NULL;
-	edit->nbuffers = 0;
+	return MAXALIGN_DOWN(BLCKSZ - SizeOfPageHeaderData - sizeof(ItemIdData) -
+						 MAXALIGN(sizeof(IdemSlotsLink)));
 }
 
-Page
-idem_slots_page_edit_page(IdemSlotsEdit *edit, Buffer buffer)
+bool
+idem_slots_page_has_room(Page page, Size size, Size won_back)
 {
-	if (edit->xlog != NULL)
-		return GenericXLogRegisterBuffer(edit->xlog, buffer, 0);
-	edit->buffers[edit->nbuffers++] = buffer;
-	return BufferGetPage(buffer);
+	if (won_back == 0)
+		return PageGetHeapFreeSpace(page) >= MAXALIGN(size);
+	return PageGetExactFreeSpace(page) + won_back >= MAXALIGN(size) + sizeof(ItemIdData);
 }
 
-void
-idem_slots_page_edit_end(IdemSlotsEdit *edit)
-{
-	int			i;
-
-	if (edit->xlog != NULL)
-		GenericXLogFinish(edit->xlog);
-	for (i = 0; i < edit->nbuffers; i++)
-		MarkBufferDirty(edit->buffers[i]);
-}
-
-void
+OffsetNumber
 idem_slots_page_add(Page page, BlockNumber block, HeapTuple tuple)
 {
 	OffsetNumber offset = PageAddItem(page, (void *) tuple->t_data, tuple->t_len,
@@ -330,63 +279,30 @@ idem_slots_page_add(Page page, BlockNumber block, HeapTuple tuple)
 		elog(ERROR, "could not add a row to a page that has room");
 	header = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, offset));
 	ItemPointerSet(&header->t_ctid, block, offset);
+	return offset;
 }
 
 void
-idem_slots_page_remove(Page page, OffsetNumber offset)
+idem_slots_page_set_gone(Page page, OffsetNumber offset, bool is_gone)
 {
 	HeapTupleHeader header = (HeapTupleHeader) PageGetItem(page,
 														   PageGetItemId(page, offset));
 
-	header->t_infomask &= ~HEAP_XMIN_COMMITTED;
-}
-
-/* HEAP_XMIN_FROZEN is two bits, of which an aborted inserter leaves one. */
-static bool
-is_gone(HeapTupleHeader header)
-{
-	return (header->t_infomask & HEAP_XMIN_COMMITTED) == 0;
-}
-
-bool
-idem_slots_page_has_room(Page page, Size size)
-{
-	return PageGetHeapFreeSpace(page) >= MAXALIGN(size);
+	if (is_gone)
+		header->t_infomask &= ~HEAP_XMIN_COMMITTED;
+	else
+		header->t_infomask |= HEAP_XMIN_COMMITTED;
 }
 
 void
-idem_slots_page_compact(Relation rel, Buffer buffer)
+idem_slots_page_drop(Page page, const IdemSlotsDrops drops)
 {
-	Page		page = BufferGetPage(buffer);
 	OffsetNumber offset;
 
-	if (RelationNeedsWAL(rel) || !has_gone_rows(page) || !IsBufferCleanupOK(buffer))
-		return;
-
-	START_CRIT_SECTION();
 	for (offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
 	{
-		ItemId		item = PageGetItemId(page, offset);
-
-		if (ItemIdIsNormal(item) && is_gone((HeapTupleHeader) PageGetItem(page, item)))
-			ItemIdSetUnused(item);
+		if (drops[offset])
+			ItemIdSetUnused(PageGetItemId(page, offset));
 	}
 	PageRepairFragmentation(page);
-	MarkBufferDirty(buffer);
-	END_CRIT_SECTION();
-}
-
-static bool
-has_gone_rows(Page page)
-{
-	OffsetNumber offset;
-
-	for (offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
-	{
-		ItemId		item = PageGetItemId(page, offset);
-
-		if (ItemIdIsNormal(item) && is_gone((HeapTupleHeader) PageGetItem(page, item)))
-			return true;
-	}
-	return false;
 }

@@ -1,22 +1,45 @@
 /*
  * page.h
- *		The pages of a table of slots, and changes to them.
+ *		The pages of a table of slots, and the rows on them.
  *
- * Pages and rows have the heap's own format, so that whatever reads a heap
- * reads them: scans, ANALYZE, pg_dump, pageinspect, checksums.  Every row is
- * frozen.  A row that is gone is marked as one whose inserter aborted; its
- * space is used again when nobody can be looking at the page.
+ * Pages and rows have the heap's own format, so that ANALYZE, pageinspect and
+ * checksums work as for a heap.  Every row is frozen.  A row that is gone is
+ * marked as one whose inserter aborted, and keeps its place for a while: the
+ * same name may come back.
  *
- * Block 0 holds the number of buckets and no row.  Bucket b begins on block
- * 1 + b; overflow pages follow from there.
+ * Nobody reads a row without the lock on its page or on the first page of its
+ * bucket, scans by SQL included: so rows may be moved about on a page, whoever
+ * has it pinned, and on a standby too.
  */
 #ifndef IDEM_SLOTS_PAGE_H
 #define IDEM_SLOTS_PAGE_H
 
-#include "access/generic_xlog.h"
 #include "access/htup_details.h"
-#include "storage/bufmgr.h"
-#include "utils/relcache.h"
+#include "datatype/timestamp.h"
+#include "storage/bufpage.h"
+
+/* the meta page is read and written by meta.c alone */
+#define IDEM_SLOTS_META_BLOCK	0
+
+typedef enum IdemSlotsPageKind
+{
+	IDEM_SLOTS_FIRST = 1,		/* where a bucket begins */
+	IDEM_SLOTS_OVERFLOW,		/* what follows in its chain */
+	IDEM_SLOTS_FREE				/* in the list of free pages */
+} IdemSlotsPageKind;
+
+/* What every page but the meta page holds in its special space. */
+typedef struct IdemSlotsLink
+{
+	BlockNumber next;			/* of the chain, or of the free list */
+	uint32		bucket;
+	uint8		kind;
+	uint8		has_strays;		/* of a first page: are there rows in the
+								 * chain that a split has moved elsewhere? */
+	uint16		level;			/* of a first page: how many bits of a hash
+								 * decide; 0 while the bucket is not in use */
+	uint32		magic;
+} IdemSlotsLink;
 
 /* The fields of a row, in place. */
 typedef struct IdemSlotRow
@@ -27,24 +50,31 @@ typedef struct IdemSlotRow
 	bytea	   *state;			/* NULL where there is none */
 } IdemSlotRow;
 
-/*
- * The number of buckets, or 0 while the table is not set up.  Remembered in
- * the relation cache's entry, which every rewrite and TRUNCATE clears.
- */
-extern uint32 idem_slots_page_nbuckets(Relation rel);
+/* true for each row that is to go, by its offset */
+typedef bool IdemSlotsDrops[MaxHeapTuplesPerPage + 1];
 
-/* Set the table up, unless somebody else was first. */
-extern void idem_slots_page_set_up(Relation rel, uint32 nbuckets);
+extern void idem_slots_page_init(Page page, IdemSlotsPageKind kind, uint32 bucket,
+								 int level, BlockNumber next);
+
+/* Raises XX001 when the page is not one of ours. */
+extern IdemSlotsLink *idem_slots_page_link(Page page);
 
 /* the overflow page after this one, or InvalidBlockNumber */
 extern BlockNumber idem_slots_page_next(Page page);
 
-/* Make an overflow page right after the bucket's first one; pinned and locked. */
-extern Buffer idem_slots_page_extend(Relation rel, Buffer bucket);
+/* The row of this name, or InvalidOffsetNumber; and a gone one, likewise. */
+extern OffsetNumber idem_slots_page_find(Page page, int natts, const text *key,
+										 OffsetNumber *gone);
 
 /* Is there a row that is not gone at this offset?  If so, its fields. */
 extern bool idem_slots_page_row(Page page, OffsetNumber offset, int natts,
 								IdemSlotRow *row);
+
+/* the same, also of a row that is gone */
+extern bool idem_slots_page_place(Page page, OffsetNumber offset, int natts,
+								  IdemSlotRow *row);
+extern bool idem_slots_page_is_gone(Page page, OffsetNumber offset);
+extern bool idem_slots_page_is_empty(Page page);
 
 /* the bytes of the row's state, NULL and 0 where it has none */
 extern const char *idem_slots_page_row_bytes(const IdemSlotRow *row);
@@ -55,31 +85,20 @@ extern HeapTuple idem_slots_page_row_form(TupleDesc desc, const text *key,
 										  TimestampTz expires_at,
 										  const char *state, Size size);
 
-/*
- * Changes of up to two pages that reach the disc together.  All pages must be
- * locked exclusively.  Nothing may fail between begin and end.
- */
-typedef struct IdemSlotsEdit
-{
-	GenericXLogState *xlog;		/* NULL when the table is not logged */
-	Buffer		buffers[2];
-	int			nbuffers;
-} IdemSlotsEdit;
+/* the size of the largest row that a page can hold */
+extern Size idem_slots_page_largest_row(void);
 
-extern void idem_slots_page_edit_begin(IdemSlotsEdit *edit, Relation rel);
-extern Page idem_slots_page_edit_page(IdemSlotsEdit *edit, Buffer buffer);
-extern void idem_slots_page_edit_end(IdemSlotsEdit *edit);
+/* ---- changes; the page is locked exclusively ---- */
 
-extern void idem_slots_page_add(Page page, BlockNumber block, HeapTuple tuple);
-extern void idem_slots_page_remove(Page page, OffsetNumber offset);
+/* Does a row of this many bytes fit, when so many more are won back? */
+extern bool idem_slots_page_has_room(Page page, Size size, Size won_back);
 
-/* does a row of this many bytes fit? */
-extern bool idem_slots_page_has_room(Page page, Size size);
+/* Put a row on the page, and say where. */
+extern OffsetNumber idem_slots_page_add(Page page, BlockNumber block, HeapTuple tuple);
 
-/*
- * Win back what rows that are gone still take.  The page must be locked
- * exclusively; does nothing while anybody else has it pinned.
- */
-extern void idem_slots_page_compact(Relation rel, Buffer buffer);
+extern void idem_slots_page_set_gone(Page page, OffsetNumber offset, bool is_gone);
+
+/* Take rows off the page, and move the others together. */
+extern void idem_slots_page_drop(Page page, const IdemSlotsDrops drops);
 
 #endif							/* IDEM_SLOTS_PAGE_H */

@@ -2,123 +2,206 @@
  * slots.c
  *		Finding, making, changing and removing rows that are changed in place.
  *
- * Who holds the content lock of a bucket's first page owns the whole chain:
- * overflow pages change only under it, so they may be read under it with a
- * pin alone.  They are locked as well while they change, against scans and
- * the checkpointer.  Buckets are locked in the order of their numbers, and
- * inside a bucket the first page before the others.
+ * The protocol of the whole folder, which every part of it keeps:
+ *
+ * Names lie in hash buckets.  A bucket is a chain of pages, whose first one
+ * is found through the map in block 0; its content lock covers all that the
+ * bucket holds.  The table grows by one bucket at a time, which takes a part
+ * of the names of one other (split.c).
+ *
+ * Locks are taken in this order, and no other:
+ *
+ *		the right to split: a heavyweight lock on block 0, not waited for,
+ *			and by nobody who has a content lock
+ *		first pages, by the numbers of their buckets
+ *		other pages of a chain, in its order
+ *		either the lock for extending the file, or block 0
+ *
+ * Content locks have no deadlock detector.  Who extends the file locks no page
+ * that anybody else could reach.
+ *
+ * A call takes the map as its session remembers it, and locks the first page.
+ * Where the level of that page says that the hash is not of this bucket, the
+ * map is old: let go of all, read block 0, and again.  The number of buckets
+ * only grows, so this ends.  Then it looks, decides and writes.  Room is found
+ * before anything is written: first where rows are gone or expired, then from
+ * the free pages, then at the end of the file.  Only after all is let go of,
+ * who added or moved a row and found no room for it on the first page splits
+ * a bucket; if nobody else split any, one hot name in a long bucket would make
+ * the table grow without end.
+ *
+ * A standby replays a change of several pages under the locks of all, the
+ * first page of the chain foremost, so that readers there need no more than
+ * readers here do.
  */
 #include "postgres.h"
 
 #include "access/relation.h"
 #include "access/xact.h"
-#include "common/hashfn.h"
 #include "utils/rel.h"
 
+#include "slots/chain.h"
+#include "slots/meta.h"
+#include "slots/room.h"
 #include "slots/slots.h"
+#include "slots/split.h"
 
-static uint32 bucket_of(const IdemSlots *slots, const text *key);
-static Buffer lock_bucket(const IdemSlots *slots, uint32 number);
+static void begin_slot(const IdemSlots *slots, const text *key, IdemSlot *slot);
+static bool lock_bucket(const IdemSlots *slots, IdemSlot *slot);
+static bool belongs(const IdemSlot *slot);
+static void read_newer_map(Relation rel);
+static bool lock_in_order(const IdemSlots *slots, IdemSlot **in_order, int n);
 static int	compare_buckets(const void *a, const void *b);
-static void find_row(const IdemSlots *slots, IdemSlot *slot);
-static OffsetNumber find_on_page(Page page, int natts, const text *key);
-static void overwrite(IdemSlots *slots, const IdemSlot *slot,
-					  TimestampTz expires_at, const char *state, Size size);
-static void add(IdemSlots *slots, IdemSlot *slot, HeapTuple tuple);
-static Buffer find_room(IdemSlots *slots, const IdemSlot *slot, Size size);
-static void lock_page(const IdemSlot *slot, Buffer buffer);
-static void unlock_page(const IdemSlot *slot, Buffer buffer);
+static void find_row(IdemSlots *slots, IdemSlot *slot);
+static void keep_place(IdemSlot *slot, Buffer buffer, OffsetNumber offset);
+static void overwrite(IdemSlots *slots, IdemSlot *slot, TimestampTz expires_at,
+					  const char *state, Size size);
+static bool has_place(const IdemSlots *slots, const IdemSlot *slot, Size size);
+static void drop_place(IdemSlot *slot);
 static void make_durable(const IdemSlots *slots);
 
 void
-idem_slots_open(IdemSlots *slots, Relation rel, LOCKMODE lockmode, uint32 nbuckets)
+idem_slots_open(IdemSlots *slots, Relation rel, LOCKMODE lockmode)
 {
+	memset(slots, 0, sizeof(IdemSlots));
 	slots->rel = rel;
 	slots->lockmode = lockmode;
-	slots->may_lose_changes = false;
-	slots->nbuckets = idem_slots_page_nbuckets(rel);
-	if (slots->nbuckets == 0 && lockmode >= RowExclusiveLock)
+	if (idem_slots_meta_map(rel) == NULL && lockmode > AccessShareLock)
 	{
-		idem_slots_page_set_up(rel, nbuckets);
-		slots->nbuckets = idem_slots_page_nbuckets(rel);
+		idem_slots_meta_set_up(rel, IDEM_SLOTS_FIRST_BUCKETS);
+		(void) idem_slots_meta_read_map(rel);
 	}
+}
+
+void
+idem_slots_grow(IdemSlots *slots)
+{
+	if (slots->nsplits > 0)
+		idem_slots_split(slots->rel, slots->nsplits);
+	slots->nsplits = 0;
 }
 
 void
 idem_slots_close(IdemSlots *slots)
 {
+	idem_slots_grow(slots);
 	relation_close(slots->rel, slots->lockmode);
 }
 
 void
 idem_slots_lock(IdemSlots *slots, const text *key, IdemSlot *slot)
 {
-	slot->key = key;
-	slot->page = InvalidBuffer;
-	slot->bucket = InvalidBuffer;
-	slot->shares_lock = false;
-	if (slots->nbuckets == 0)
+	begin_slot(slots, key, slot);
+	slots->locked = slot;
+	slots->nlocked = 1;
+	if (idem_slots_meta_map(slots->rel) == NULL)
 		return;
-	slot->bucket_number = bucket_of(slots, key);
-	slot->bucket = lock_bucket(slots, slot->bucket_number);
+	while (!lock_bucket(slots, slot))
+		read_newer_map(slots->rel);
 	find_row(slots, slot);
 }
 
-/* the hash of core's that partitions are made by, which never changes */
-static uint32
-bucket_of(const IdemSlots *slots, const text *key)
+static void
+begin_slot(const IdemSlots *slots, const text *key, IdemSlot *slot)
 {
-	uint64		hash = hash_bytes_extended((const unsigned char *) VARDATA_ANY(key),
-										   VARSIZE_ANY_EXHDR(key), 0);
-
-	return (uint32) (hash % slots->nbuckets);
+	memset(slot, 0, sizeof(IdemSlot));
+	slot->key = key;
+	if (idem_slots_meta_map(slots->rel) != NULL)
+		slot->hash = idem_slots_meta_hash(slots->rel, key);
 }
 
-static Buffer
-lock_bucket(const IdemSlots *slots, uint32 number)
+/* False, with no lock, when the map is old. */
+static bool
+lock_bucket(const IdemSlots *slots, IdemSlot *slot)
 {
-	Buffer		buffer = ReadBuffer(slots->rel, 1 + number);
+	const IdemSlotsMap *map = idem_slots_meta_map(slots->rel);
 
-	LockBuffer(buffer, slots->lockmode >= RowExclusiveLock ?
+	slot->bucket_number = idem_slots_map_bucket(slot->hash, map->nbuckets);
+	slot->bucket = ReadBuffer(slots->rel,
+							  idem_slots_map_block(map, slot->bucket_number));
+	LockBuffer(slot->bucket, slots->lockmode > AccessShareLock ?
 			   BUFFER_LOCK_EXCLUSIVE : BUFFER_LOCK_SHARE);
-	return buffer;
+	if (belongs(slot))
+		return true;
+	UnlockReleaseBuffer(slot->bucket);
+	return false;
+}
+
+/* Is this still the bucket of the name? */
+static bool
+belongs(const IdemSlot *slot)
+{
+	const IdemSlotsLink *link = idem_slots_page_link(BufferGetPage(slot->bucket));
+
+	return idem_slots_map_belongs(slot->hash, slot->bucket_number, link->level);
+}
+
+static void
+read_newer_map(Relation rel)
+{
+	uint32		nbuckets = idem_slots_meta_map(rel)->nbuckets;
+
+	if (idem_slots_meta_read_map(rel)->nbuckets <= nbuckets)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("table \"%s\" is damaged", RelationGetRelationName(rel)),
+				 errhint("TRUNCATE the table; what it remembers is lost then.")));
 }
 
 void
 idem_slots_unlock(IdemSlot *slot)
 {
-	if (BufferIsValid(slot->page) && slot->page != slot->bucket)
-		ReleaseBuffer(slot->page);
+	drop_place(slot);
 	if (BufferIsValid(slot->bucket) && !slot->shares_lock)
 		UnlockReleaseBuffer(slot->bucket);
 }
 
 void
-idem_slots_lock_all(IdemSlots *slots, const text *const *keys,
-					IdemSlot *locked, int nkeys)
+idem_slots_lock_all(IdemSlots *slots, const text *const *keys, IdemSlot *locked,
+					int nkeys)
 {
 	IdemSlot  **in_order = palloc(nkeys * sizeof(IdemSlot *));
 	int			i;
 
 	for (i = 0; i < nkeys; i++)
 	{
-		memset(&locked[i], 0, sizeof(IdemSlot));
-		locked[i].key = keys[i];
-		locked[i].bucket_number = bucket_of(slots, keys[i]);
+		begin_slot(slots, keys[i], &locked[i]);
 		in_order[i] = &locked[i];
 	}
-	qsort(in_order, nkeys, sizeof(IdemSlot *), compare_buckets);
+	while (!lock_in_order(slots, in_order, nkeys))
+		read_newer_map(slots->rel);
 	for (i = 0; i < nkeys; i++)
+		find_row(slots, &locked[i]);
+	slots->locked = locked;
+	slots->nlocked = nkeys;
+	pfree(in_order);
+}
+
+static bool
+lock_in_order(const IdemSlots *slots, IdemSlot **in_order, int n)
+{
+	uint32		nbuckets = idem_slots_meta_map(slots->rel)->nbuckets;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		in_order[i]->bucket_number = idem_slots_map_bucket(in_order[i]->hash, nbuckets);
+	qsort(in_order, n, sizeof(IdemSlot *), compare_buckets);
+	for (i = 0; i < n; i++)
 	{
 		IdemSlot   *slot = in_order[i];
+		IdemSlot   *before = i > 0 ? in_order[i - 1] : NULL;
 
-		slot->shares_lock = i > 0 &&
-			slot->bucket_number == in_order[i - 1]->bucket_number;
-		slot->bucket = slot->shares_lock ? in_order[i - 1]->bucket :
-			lock_bucket(slots, slot->bucket_number);
-		find_row(slots, slot);
+		slot->shares_lock = before != NULL && slot->bucket_number == before->bucket_number;
+		if (slot->shares_lock)
+			slot->bucket = before->bucket;
+		if (!(slot->shares_lock ? belongs(slot) : lock_bucket(slots, slot)))
+			break;
 	}
-	pfree(in_order);
+	if (i == n)
+		return true;
+	while (--i >= 0)
+		idem_slots_unlock(in_order[i]);
+	return false;
 }
 
 static int
@@ -139,166 +222,158 @@ idem_slots_unlock_all(IdemSlot *locked, int nkeys)
 		idem_slots_unlock(&locked[i]);
 }
 
+
 static void
-find_row(const IdemSlots *slots, IdemSlot *slot)
+find_row(IdemSlots *slots, IdemSlot *slot)
 {
 	int			natts = RelationGetNumberOfAttributes(slots->rel);
+	bool		is_reader = slots->lockmode == AccessShareLock;
 	Buffer		buffer = slot->bucket;
 
-	for (;;)
+	while (BufferIsValid(buffer))
 	{
-		Page		page = BufferGetPage(buffer);
-		BlockNumber next;
+		bool		is_locked = is_reader && buffer != slot->bucket;
+		OffsetNumber gone;
+		OffsetNumber offset;
 
-		slot->offset = find_on_page(page, natts, slot->key);
-		if (slot->offset != InvalidOffsetNumber)
+		/* what replay writes over in place, it has locked alone */
+		if (is_locked)
+			LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		slot->npages++;
+		offset = idem_slots_page_find(BufferGetPage(buffer), natts, slot->key, &gone);
+		if (offset != InvalidOffsetNumber)
 		{
+			drop_place(slot);
 			slot->page = buffer;
+			slot->offset = offset;
+			slot->page_is_locked = is_locked;
+			slot->is_gone = false;
 			return;
 		}
-		/* not before it is needed: it lies at the other end of the page */
-		next = idem_slots_page_next(page);
-		if (buffer != slot->bucket)
-			ReleaseBuffer(buffer);
-		if (next == InvalidBlockNumber)
-			return;
-		buffer = ReadBuffer(slots->rel, next);
+		if (gone != InvalidOffsetNumber && !is_reader && !BufferIsValid(slot->page))
+			keep_place(slot, buffer, gone);
+		if (is_locked)
+			LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+		buffer = idem_slots_chain_next(slots->rel, slot->bucket, buffer);
 	}
 }
 
-static OffsetNumber
-find_on_page(Page page, int natts, const text *key)
+/* of a row that is gone, and may come back there */
+static void
+keep_place(IdemSlot *slot, Buffer buffer, OffsetNumber offset)
 {
-	OffsetNumber last = PageGetMaxOffsetNumber(page);
-	Size		size = VARSIZE_ANY_EXHDR(key);
-	IdemSlotRow row;
-	OffsetNumber offset;
+	if (buffer != slot->bucket)
+		IncrBufferRefCount(buffer);
+	slot->page = buffer;
+	slot->offset = offset;
+	slot->is_gone = true;
+}
 
-	for (offset = 1; offset <= last; offset++)
+static void
+drop_place(IdemSlot *slot)
+{
+	if (BufferIsValid(slot->page) && slot->page != slot->bucket)
 	{
-		if (idem_slots_page_row(page, offset, natts, &row) &&
-			VARSIZE(row.key) - VARHDRSZ == size &&
-			memcmp(VARDATA(row.key), VARDATA_ANY(key), size) == 0)
-			return offset;
+		if (slot->page_is_locked)
+			LockBuffer(slot->page, BUFFER_LOCK_UNLOCK);
+		ReleaseBuffer(slot->page);
 	}
-	return InvalidOffsetNumber;
+	slot->page = InvalidBuffer;
+}
+
+bool
+idem_slots_is_there(const IdemSlot *slot)
+{
+	return BufferIsValid(slot->page) && !slot->is_gone;
 }
 
 bool
 idem_slots_get(const IdemSlots *slots, const IdemSlot *slot, IdemSlotRow *row)
 {
-	return BufferIsValid(slot->page) &&
+	return idem_slots_is_there(slot) &&
 		idem_slots_page_row(BufferGetPage(slot->page), slot->offset,
 							RelationGetNumberOfAttributes(slots->rel), row);
+}
+
+void
+idem_slots_reserve(IdemSlots *slots, IdemSlot *slot, Size size)
+{
+	TupleDesc	desc = RelationGetDescr(slots->rel);
+	TimestampTz expires_at = 0;
+	IdemSlotRow row;
+	HeapTuple	tuple;
+	char	   *state;
+
+	make_durable(slots);
+	if (has_place(slots, slot, size))
+		return;
+	state = palloc0(size);
+	if (idem_slots_get(slots, slot, &row))
+	{
+		expires_at = *row.expires_at;
+		if (row.state != NULL)
+			memcpy(state, idem_slots_page_row_bytes(&row), idem_slots_page_row_room(&row));
+	}
+	tuple = idem_slots_page_row_form(desc, slot->key, expires_at, state, size);
+	idem_slots_room_put(slots, slot, tuple, !idem_slots_is_there(slot));
+	heap_freetuple(tuple);
+	pfree(state);
+}
+
+/* Is there a row, or the place of one, that is large enough? */
+static bool
+has_place(const IdemSlots *slots, const IdemSlot *slot, Size size)
+{
+	IdemSlotRow row;
+
+	return BufferIsValid(slot->page) &&
+		idem_slots_page_place(BufferGetPage(slot->page), slot->offset,
+							  RelationGetNumberOfAttributes(slots->rel), &row) &&
+		idem_slots_page_row_room(&row) >= size;
 }
 
 void
 idem_slots_write(IdemSlots *slots, IdemSlot *slot, TimestampTz expires_at,
 				 const char *state, Size size)
 {
-	IdemSlotRow row;
+	HeapTuple	tuple;
 
 	make_durable(slots);
-	if (idem_slots_get(slots, slot, &row) &&
-		idem_slots_page_row_room(&row) >= size)
-		overwrite(slots, slot, expires_at, state, size);
-	else
+	if (has_place(slots, slot, size))
 	{
-		HeapTuple	tuple = idem_slots_page_row_form(RelationGetDescr(slots->rel),
-													 slot->key, expires_at, state, size);
-
-		add(slots, slot, tuple);
-		heap_freetuple(tuple);
+		overwrite(slots, slot, expires_at, state, size);
+		return;
 	}
+	tuple = idem_slots_page_row_form(RelationGetDescr(slots->rel), slot->key,
+									 expires_at, state, size);
+	idem_slots_room_put(slots, slot, tuple, false);
+	heap_freetuple(tuple);
 }
 
 static void
-overwrite(IdemSlots *slots, const IdemSlot *slot, TimestampTz expires_at,
+overwrite(IdemSlots *slots, IdemSlot *slot, TimestampTz expires_at,
 		  const char *state, Size size)
 {
 	IdemSlotsEdit edit;
 	IdemSlotRow row;
+	Page		page;
 
-	lock_page(slot, slot->page);
-	idem_slots_page_edit_begin(&edit, slots->rel);
-	(void) idem_slots_page_row(idem_slots_page_edit_page(&edit, slot->page),
-							   slot->offset,
-							   RelationGetNumberOfAttributes(slots->rel), &row);
+	idem_slots_chain_lock(slot->bucket, slot->page);
+	idem_slots_edit_begin(&edit, slots->rel);
+	page = idem_slots_edit_page(&edit, slot->page);
+	(void) idem_slots_page_place(page, slot->offset,
+								 RelationGetNumberOfAttributes(slots->rel), &row);
 	*row.expires_at = expires_at;
 	if (row.state != NULL)
 	{
 		memcpy(VARDATA(row.state), state, size);
 		memset(VARDATA(row.state) + size, 0, idem_slots_page_row_room(&row) - size);
 	}
-	idem_slots_page_edit_end(&edit);
-	unlock_page(slot, slot->page);
-}
-
-/* Put the row on a page that has room, and take it off where it was. */
-static void
-add(IdemSlots *slots, IdemSlot *slot, HeapTuple tuple)
-{
-	Buffer		target = find_room(slots, slot, tuple->t_len);
-	bool		is_moved = BufferIsValid(slot->page) && slot->page != target;
-	IdemSlotsEdit edit;
-	Page		page;
-
-	if (is_moved)
-		lock_page(slot, slot->page);
-	idem_slots_page_edit_begin(&edit, slots->rel);
-	page = idem_slots_page_edit_page(&edit, target);
-	idem_slots_page_add(page, BufferGetBlockNumber(target), tuple);
-	if (BufferIsValid(slot->page))
-		idem_slots_page_remove(is_moved ? idem_slots_page_edit_page(&edit, slot->page) : page,
-							   slot->offset);
-	idem_slots_page_edit_end(&edit);
-	if (is_moved)
-		unlock_page(slot, slot->page);
-
-	unlock_page(slot, target);
-	if (target != slot->bucket)
-		ReleaseBuffer(target);
-}
-
-/* A page of the chain, pinned and locked, where a row of this size fits. */
-static Buffer
-find_room(IdemSlots *slots, const IdemSlot *slot, Size size)
-{
-	Buffer		buffer = slot->bucket;
-
-	for (;;)
-	{
-		BlockNumber next;
-
-		lock_page(slot, buffer);
-		/* even if there is room: each look for a row reads all that are gone */
-		idem_slots_page_compact(slots->rel, buffer);
-		if (idem_slots_page_has_room(BufferGetPage(buffer), size))
-			return buffer;
-
-		unlock_page(slot, buffer);
-		next = idem_slots_page_next(BufferGetPage(buffer));
-		if (buffer != slot->bucket)
-			ReleaseBuffer(buffer);
-		if (next == InvalidBlockNumber)
-			return idem_slots_page_extend(slots->rel, slot->bucket);
-		buffer = ReadBuffer(slots->rel, next);
-	}
-}
-
-/* the first page is locked already */
-static void
-lock_page(const IdemSlot *slot, Buffer buffer)
-{
-	if (buffer != slot->bucket)
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-}
-
-static void
-unlock_page(const IdemSlot *slot, Buffer buffer)
-{
-	if (buffer != slot->bucket)
-		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (slot->is_gone)
+		idem_slots_page_set_gone(page, slot->offset, false);
+	slot->is_gone = false;
+	idem_slots_edit_end(&edit);
+	idem_slots_chain_unlock(slot->bucket, slot->page);
 }
 
 void
@@ -306,30 +381,15 @@ idem_slots_remove(IdemSlots *slots, IdemSlot *slot)
 {
 	IdemSlotsEdit edit;
 
-	if (!BufferIsValid(slot->page))
+	if (!idem_slots_is_there(slot))
 		return;
 	make_durable(slots);
-	lock_page(slot, slot->page);
-	idem_slots_page_edit_begin(&edit, slots->rel);
-	idem_slots_page_remove(idem_slots_page_edit_page(&edit, slot->page),
-						   slot->offset);
-	idem_slots_page_edit_end(&edit);
-	unlock_page(slot, slot->page);
-}
-
-void
-idem_slots_append(IdemSlots *slots, const text *key, TimestampTz expires_at,
-				  const char *state, Size size)
-{
-	HeapTuple	tuple = idem_slots_page_row_form(RelationGetDescr(slots->rel), key,
-												 expires_at, state, size);
-	IdemSlot	slot = {.key = key};
-
-	slot.bucket_number = bucket_of(slots, key);
-	slot.bucket = lock_bucket(slots, slot.bucket_number);
-	add(slots, &slot, tuple);
-	idem_slots_unlock(&slot);
-	heap_freetuple(tuple);
+	idem_slots_chain_lock(slot->bucket, slot->page);
+	idem_slots_edit_begin(&edit, slots->rel);
+	idem_slots_page_set_gone(idem_slots_edit_page(&edit, slot->page), slot->offset, true);
+	slot->is_gone = true;
+	idem_slots_edit_end(&edit);
+	idem_slots_chain_unlock(slot->bucket, slot->page);
 }
 
 /* What is logged reaches the disc with a commit that has a transaction id. */

@@ -14,42 +14,19 @@
 #ifndef IDEM_SLOTS_SLOTS_H
 #define IDEM_SLOTS_SLOTS_H
 
-#include "storage/bufmgr.h"
-#include "storage/lockdefs.h"
-#include "utils/relcache.h"
-
 #include "slots/page.h"
-
-/* buckets at first, and at least */
-#define IDEM_SLOTS_MIN_BUCKETS	1024
-
-typedef struct IdemSlots
-{
-	Relation	rel;
-	LOCKMODE	lockmode;
-	uint32		nbuckets;		/* 0 when there is nothing to read yet */
-	bool		may_lose_changes;	/* of a logged table, in a crash */
-} IdemSlots;
-
-/* A row, or the place where there is none, while its bucket is locked. */
-typedef struct IdemSlot
-{
-	const text *key;
-	uint32		bucket_number;
-	Buffer		bucket;			/* invalid when the table has no bucket yet */
-	Buffer		page;			/* where the row is; invalid when there is
-								 * none */
-	OffsetNumber offset;
-	bool		shares_lock;	/* with another slot of the same bucket */
-} IdemSlot;
+#include "slots/slot.h"
 
 /*
- * Use an open relation for what its lock allows; for writing, the table is set
- * up with so many buckets if need be.  Close releases the lock, not the commit.
+ * Take a relation that is open and locked, for writing if by more than an
+ * AccessShareLock, which sets the table up if need be.  Close lets the relation
+ * and its lock go, not at commit, after grow.
  */
-extern void idem_slots_open(IdemSlots *slots, Relation rel, LOCKMODE lockmode,
-							uint32 nbuckets);
+extern void idem_slots_open(IdemSlots *slots, Relation rel, LOCKMODE lockmode);
 extern void idem_slots_close(IdemSlots *slots);
+
+/* Let the table grow where it was found crowded.  Nothing may be locked. */
+extern void idem_slots_grow(IdemSlots *slots);
 
 /* Lock the key's bucket, for writing if the table was opened so. */
 extern void idem_slots_lock(IdemSlots *slots, const text *key, IdemSlot *slot);
@@ -63,9 +40,17 @@ extern void idem_slots_lock_all(IdemSlots *slots, const text *const *keys,
 								IdemSlot *locked, int nkeys);
 extern void idem_slots_unlock_all(IdemSlot *locked, int nkeys);
 
+extern bool idem_slots_is_there(const IdemSlot *slot);
+
 /* The row's fields, to be read before anything is written.  Is there one? */
 extern bool idem_slots_get(const IdemSlots *slots, const IdemSlot *slot,
 						   IdemSlotRow *row);
+
+/*
+ * Find room for a state of this size, so that writing it cannot fail any more.
+ * Nothing is changed that anybody could see.
+ */
+extern void idem_slots_reserve(IdemSlots *slots, IdemSlot *slot, Size size);
 
 /*
  * Write the row, in place where its room is enough, which it keeps.  State is
@@ -73,14 +58,8 @@ extern bool idem_slots_get(const IdemSlots *slots, const IdemSlot *slot,
  * durably, as after nextval().
  */
 extern void idem_slots_write(IdemSlots *slots, IdemSlot *slot,
-							 TimestampTz expires_at,
-							 const char *state, Size size);
+							 TimestampTz expires_at, const char *state, Size size);
 extern void idem_slots_remove(IdemSlots *slots, IdemSlot *slot);
-
-/* Add a row whose key is certainly not there. */
-extern void idem_slots_append(IdemSlots *slots, const text *key,
-							  TimestampTz expires_at,
-							  const char *state, Size size);
 
 /* the largest state that fits beside the longest key */
 #define IDEM_SLOTS_MAX_STATE_SIZE	6800

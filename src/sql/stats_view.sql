@@ -10,7 +10,7 @@ CREATE FUNCTION idemstore.stats_longest_chain() RETURNS integer
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'idemstore_stats_longest_chain';
 COMMENT ON FUNCTION idemstore.stats_longest_chain() IS
-	'What is behind the view stats: the longest chain of rate_limit_state, in pages. NULL before the first sweep, and on a standby unless stats_counters is logged.';
+	'What is behind the view stats: the longest chain of rate_limit_state, in pages. NULL before the first sweep, and on a standby unless rate_limit_state is logged.';
 
 CREATE FUNCTION idemstore.stats_marks() RETURNS bigint
 LANGUAGE sql STABLE PARALLEL RESTRICTED

@@ -22,7 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/compat.h"
-#include "slots/care.h"
+#include "slots/sweep.h"
 #include "store/ratelimits.h"
 #include "store/versions.h"
 
@@ -102,15 +102,30 @@ idem_store_ratelimits_open(IdemSlots *slots, IdemTableInfo *info, bool for_writi
 {
 	LOCKMODE	lockmode = for_writing ? RowExclusiveLock : AccessShareLock;
 
-	idem_slots_open(slots, idem_store_table_open_relation(info, lockmode), lockmode,
-					IDEM_SLOTS_MIN_BUCKETS);
+	idem_slots_open(slots, idem_store_table_open_relation(info, lockmode), lockmode);
 }
 
 int64
-idem_store_ratelimits_expire(IdemTableInfo *info, TimestampTz now, int64 max_rows)
+idem_store_ratelimits_expire(IdemTableInfo *info, TimestampTz now, int64 max_rows,
+							 double *part)
 {
-	return idem_slots_care_expire(idem_store_table_open_relation(info, RowExclusiveLock),
-								  now, max_rows);
+	Relation	rel = idem_store_table_open_relation(info, RowExclusiveLock);
+	IdemSlotsSwept swept;
+
+	idem_slots_sweep(rel, now, max_rows, &swept);
+	relation_close(rel, RowExclusiveLock);
+	*part = swept.nbuckets == 0 ? 1.0 : (double) swept.visited / swept.nbuckets;
+	return swept.removed;
+}
+
+int
+idem_store_ratelimits_longest_chain(IdemTableInfo *info)
+{
+	Relation	rel = idem_store_table_open_relation(info, AccessShareLock);
+	int			npages = idem_slots_sweep_longest_chain(rel);
+
+	relation_close(rel, AccessShareLock);
+	return npages;
 }
 
 const char *const idem_store_ratelimits_set_sql =

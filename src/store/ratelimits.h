@@ -56,8 +56,14 @@ extern IdemTableInfo idem_store_ratelimits_cooldowns;
 extern void idem_store_ratelimits_open(IdemSlots *slots, IdemTableInfo *info,
 									   bool for_writing);
 
-/* Care for one of them, as idem_slots_care_expire does. */
+/*
+ * Remove what has expired at now from one of them, as idem_slots_sweep does, and
+ * say which part of the table this run has looked at, 1 for all of it.
+ */
 extern int64 idem_store_ratelimits_expire(IdemTableInfo *info, TimestampTz now,
-										  int64 max_rows);
+										  int64 max_rows, double *part);
+
+/* The longest chain that the last round of expiry met in it, in pages. */
+extern int	idem_store_ratelimits_longest_chain(IdemTableInfo *info);
 
 #endif							/* IDEM_STORE_RATELIMITS_H */

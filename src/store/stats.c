@@ -7,14 +7,13 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "slots/meta.h"
 #include "store/stats.h"
-
-/* a few dozen rows need no more */
-#define STATS_BUCKETS	8
 
 /* what becomes of a number */
 typedef enum Change
@@ -50,6 +49,11 @@ idem_store_stats_try_open(IdemSlots *slots)
 
 	if (rel == NULL)
 		return false;
+	if (idem_slots_meta_is_former(rel))
+	{
+		relation_close(rel, RowExclusiveLock);
+		return false;
+	}
 	begin(slots, rel, RowExclusiveLock);
 	return true;
 }
@@ -65,7 +69,7 @@ idem_store_stats_open(IdemSlots *slots, bool for_writing)
 static void
 begin(IdemSlots *slots, Relation rel, LOCKMODE lockmode)
 {
-	idem_slots_open(slots, rel, lockmode, STATS_BUCKETS);
+	idem_slots_open(slots, rel, lockmode);
 	slots->may_lose_changes = true;
 }
 

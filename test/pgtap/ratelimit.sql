@@ -73,8 +73,8 @@ SELECT results_eq(
 	'the configuration is an ordinary logged table; what changes in place is unlogged');
 SELECT is_empty(
 	$$SELECT oid::regclass FROM pg_class WHERE oid IN ('idemstore.rate_limit_state'::regclass, 'idemstore.cooldowns'::regclass)
-		AND (relfrozenxid <> '0' OR relminmxid <> '0' OR relhasindex OR reltoastrelid <> 0)$$,
-	'tables of slots have no transaction ids, no index and no TOAST table');
+		AND (relfrozenxid = '0' OR relminmxid = '0' OR relhasindex OR reltoastrelid <> 0)$$,
+	'tables of slots have a horizon, no index and no TOAST table');
 SELECT results_eq(
 	$$SELECT amtype::text COLLATE "default", amhandler::text COLLATE "default" FROM pg_am WHERE amname = 'idemstore_slots'$$,
 	$$VALUES ('t', 'idemstore.slots_handler')$$,

@@ -18,7 +18,7 @@ my $state = 'idemstore.rate_limit_state';
 my $node = new_node('main', 'deadlock_timeout = 100ms', 'autovacuum = off');
 
 # Crowded buckets, so that those who ask share chains of pages: long names that
-# nobody asks for, two pages of them in most buckets.
+# nobody asks for.
 $node->safe_psql('postgres', "
 	CREATE UNLOGGED TABLE takings (resource text, cost int);
 	SELECT idemstore.set_rate_limit('r*', 1000000000000, '1 day');

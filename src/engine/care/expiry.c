@@ -23,7 +23,6 @@
 #include "pg/attempt.h"
 #include "pg/clock.h"
 #include "slots/am.h"
-#include "slots/care.h"
 #include "store/idempotency.h"
 #include "store/jobs.h"
 #include "store/ratelimits.h"
@@ -72,9 +71,22 @@ typedef struct Turn
 /* of the last run, which SQL in between has no column for */
 static bool has_more;
 
+/*
+ * Of a table of slots a run looks at a part: at which, and at how much since
+ * begin.  One that fails has nothing more to give.
+ */
+static double last_part;
+static double parts[lengthof(sources)];
+
 static void take_turn(Turn *turn);
 static void expire_source(void *argument);
 static void warn(const struct Source *source, const ErrorData *error);
+
+void
+idem_care_expiry_begin(void)
+{
+	memset(parts, 0, sizeof(parts));
+}
 
 void
 idem_care_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
@@ -90,6 +102,11 @@ idem_care_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
 		CHECK_FOR_INTERRUPTS();
 		take_turn(&turn);
 		has_more |= turn.done >= max_rows;
+		if (sources[i].kind == SLOTS)
+		{
+			parts[i] += turn.done == IDEM_EXPIRY_FAILED ? 1 : last_part;
+			has_more |= parts[i] < 1;
+		}
 		if (sources[i].kind == PREPARATION)
 			continue;
 		report(sources[i].relation, turn.done, arg);
@@ -156,15 +173,13 @@ idem_care_expiry_try_lock(void)
 static int64
 expire_rate_limits(TimestampTz now, int32 max_rows)
 {
-	int64		removed = idem_store_ratelimits_expire(&idem_store_ratelimits_state, now,
-													   max_rows);
-
-	idem_count_longest_chain(idem_slots_care_longest_chain());
-	return removed;
+	return idem_store_ratelimits_expire(&idem_store_ratelimits_state, now, max_rows,
+										&last_part);
 }
 
 static int64
 expire_cooldowns(TimestampTz now, int32 max_rows)
 {
-	return idem_store_ratelimits_expire(&idem_store_ratelimits_cooldowns, now, max_rows);
+	return idem_store_ratelimits_expire(&idem_store_ratelimits_cooldowns, now, max_rows,
+										&last_part);
 }

@@ -19,7 +19,11 @@ typedef void (*IdemExpiryReport) (const char *relation, int64 removed, void *arg
  */
 extern void idem_care_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg);
 
-/* Did the last run of this session leave anything that it had no room for? */
+/*
+ * Did the last run of this session leave anything that it had no room for, or
+ * have the runs since begin not yet looked at all that there is?
+ */
+extern void idem_care_expiry_begin(void);
 extern bool idem_care_expiry_has_more(void);
 
 /*

@@ -6,6 +6,7 @@
 
 #include "engine/care/stats.h"
 #include "pg/clock.h"
+#include "store/ratelimits.h"
 #include "store/stats.h"
 
 bool
@@ -47,6 +48,13 @@ idem_care_stats_read(IdemStats *stats)
 	for (i = 0; i < IDEM_STATS_FAMILIES; i++)
 		stats->last_expiry[i] = idem_store_stats_get(&slots, idem_count_expiry_name(i));
 	stats->reset_at = idem_store_stats_get(&slots, IDEM_COUNT_RESET_AT);
-	stats->longest_chain = idem_store_stats_get(&slots, IDEM_COUNT_LONGEST_CHAIN);
 	idem_slots_close(&slots);
+}
+
+int
+idem_care_stats_longest_chain(void)
+{
+	if (!idem_store_table_is_readable(&idem_store_ratelimits_state))
+		return 0;
+	return idem_store_ratelimits_longest_chain(&idem_store_ratelimits_state);
 }

@@ -13,8 +13,6 @@ typedef struct IdemStats
 	int64		counts[IDEM_COUNTERS];
 	TimestampTz last_expiry[IDEM_STATS_FAMILIES];	/* 0: none */
 	TimestampTz reset_at;		/* 0: nothing was ever counted */
-	int			longest_chain;	/* of the state of rate limits, in pages; 0:
-								 * unknown */
 } IdemStats;
 
 /*
@@ -22,6 +20,12 @@ typedef struct IdemStats
  * standby, unless the table is logged.
  */
 extern void idem_care_stats_read(IdemStats *stats);
+
+/*
+ * The longest chain that the last sweep met in the state of rate limits, in
+ * pages.  0 before that, and on a standby, unless the table is logged.
+ */
+extern int	idem_care_stats_longest_chain(void);
 
 /* Set all counters to zero.  Was any of them not? */
 extern bool idem_care_stats_reset(void);

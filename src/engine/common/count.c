@@ -98,7 +98,6 @@ typedef struct Pending
 {
 	int64		counts[IDEM_COUNTERS];
 	TimestampTz last_expiry[IDEM_STATS_FAMILIES];	/* 0: none */
-	int			longest_chain;	/* 0: unknown */
 } Pending;
 
 static Pending pending;
@@ -169,12 +168,6 @@ idem_count_expiry(IdemStatsFamily family, int64 nremoved)
 }
 
 void
-idem_count_longest_chain(int npages)
-{
-	pending.longest_chain = npages;
-}
-
-void
 idem_count_flush(void)
 {
 	ErrorData  *error;
@@ -241,9 +234,6 @@ write_pending(void)
 			idem_store_stats_raise(&slots, idem_count_expiry_name(i), pending.last_expiry[i]);
 		pending.last_expiry[i] = 0;
 	}
-	if (pending.longest_chain != 0)
-		idem_store_stats_put(&slots, IDEM_COUNT_LONGEST_CHAIN, pending.longest_chain);
-	pending.longest_chain = 0;
 	has_pending = false;
 	idem_slots_close(&slots);
 }

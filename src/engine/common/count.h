@@ -90,9 +90,6 @@ extern void idem_count_error(IdemCounter counter);
 /* Count a run of expiry over a table of the family, and the rows it removed. */
 extern void idem_count_expiry(IdemStatsFamily family, int64 nremoved);
 
-/* Note the longest chain that a sweep has met in the state of rate limits. */
-extern void idem_count_longest_chain(int npages);
-
 /* Add what this backend has counted to what all share, if that can be now. */
 extern void idem_count_flush(void);
 
@@ -101,10 +98,9 @@ extern void idem_count_forget(void);
 
 /*
  * The names under which all share the numbers: since when is counted, calls,
- * the last run of expiry of a family, and the longest chain.
+ * and the last run of expiry of a family.
  */
 #define IDEM_COUNT_RESET_AT		"reset_at"
-#define IDEM_COUNT_LONGEST_CHAIN	"rate_limit.longest_chain"
 extern char *idem_count_name(IdemCounter counter);
 extern char *idem_count_expiry_name(IdemStatsFamily family);
 

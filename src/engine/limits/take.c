@@ -135,7 +135,7 @@ idem_limits_take_acquire_all(const IdemRateCall *calls, int ncalls)
 
 /*
  * Record all requests, or only what must be kept when they are denied.
- * Nothing is written before all is known to fit.
+ * Nothing is written before there is room for all, so an error takes nothing.
  */
 static void
 record_all(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n,
@@ -152,6 +152,11 @@ record_all(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n,
 			idem_limits_work_record(&works[i]);
 		rows[i].bytes = palloc(IDEM_SLOTS_MAX_STATE_SIZE);
 		idem_limits_work_encode(slots, &locked[i], &works[i], &rows[i]);
+	}
+	for (i = 0; i < n; i++)
+	{
+		if (rows[i].bytes != NULL)
+			idem_slots_reserve(slots, &locked[i], rows[i].size);
 	}
 	for (i = 0; i < n; i++)
 	{
@@ -214,7 +219,7 @@ look(const IdemRateCall *call, IdemRateWork *work, bool keeps)
 
 	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, keeps);
 	idem_slots_lock(&slots, call->resource, &slot);
-	is_there = BufferIsValid(slot.page);
+	is_there = idem_slots_is_there(&slot);
 	idem_limits_work_look_up(&slots, &slot, work);
 	if (keeps && is_there)
 		keep(&slots, &slot, work);
