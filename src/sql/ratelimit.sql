@@ -57,6 +57,10 @@ CREATE TABLE idemstore.rate_limits (
 		CHECK (moderate_activity_threshold OPERATOR(pg_catalog.>) 0 AND high_activity_threshold OPERATOR(pg_catalog.>) moderate_activity_threshold)
 );
 
+-- All of them are kept in each session; of the other names there may be many.
+CREATE INDEX rate_limits_pattern_idx ON idemstore.rate_limits (resource, policy)
+	WHERE resource OPERATOR(pg_catalog.~~) '%*';
+
 SELECT pg_catalog.pg_extension_config_dump('idemstore.rate_limits', '');
 
 COMMENT ON TABLE idemstore.rate_limits IS
@@ -151,7 +155,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_set_rate_limit';
 COMMENT ON FUNCTION idemstore.set_rate_limit(text, bigint, interval, text, bigint, text) IS
-	'Set a limit of quota a period on a resource, or on all whose names begin with the part before a final *; an exact name wins, then the longest prefix. algorithm: sliding_window, never more than quota in any window of that length; token_bucket, burst at once and quota a period; fixed_window, quota in every window on the clock. Several policies of one resource all hold, at most 8. Holds for every session from its next call on, and keeps what is remembered. Two that set the same policy at once wait for each other. Errors: 22004, 22023, 25006, 54000.';
+	'Set a limit of quota a period on a resource, or on all whose names begin with the part before a final *; an exact name wins, then the longest prefix. algorithm: sliding_window, never more than quota in any window of that length; token_bucket, burst at once and quota a period; fixed_window, quota in every window on the clock. Several policies of one resource all hold, at most 8. Any number of exact names, and at most 500 with a *. Holds for every session from its next call on, and keeps what is remembered. Two that set the same policy at once wait for each other. Errors: 22004, 22023, 25006, 54000.';
 
 CREATE FUNCTION idemstore.set_adaptive_rate_limit(
 	resource text,

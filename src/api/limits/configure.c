@@ -52,7 +52,7 @@ static text *
 algorithm_arg(PG_FUNCTION_ARGS, int arg)
 {
 	text	   *name = idem_args_name(fcinfo, arg, "algorithm", IDEM_MAX_POLICY_SIZE);
-	IdemRateAlgorithm algorithm = idem_limits_algorithm(name);
+	IdemRateAlgorithm algorithm = idem_limits_policy_algorithm(name);
 
 	if (algorithm == IDEM_RATE_NOTHING || algorithm == IDEM_ADAPTIVE)
 		ereport(ERROR,
@@ -74,7 +74,7 @@ burst_arg(PG_FUNCTION_ARGS, int arg, const text *algorithm)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("burst must be greater than zero")));
-	if (idem_limits_algorithm(algorithm) != IDEM_TOKEN_BUCKET)
+	if (idem_limits_policy_algorithm(algorithm) != IDEM_TOKEN_BUCKET)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("burst is for algorithm \"token_bucket\" only"),

@@ -131,7 +131,7 @@ decode_given(PG_FUNCTION_ARGS, int arg, IdemRateCall *call, IdemRateLimit *given
 	given->algorithm = IDEM_SLIDING_WINDOW;
 	given->quota = idem_args_natural_bigint(fcinfo, arg, "quota");
 	per = idem_args_fixed_period(fcinfo, arg + 1, "per");
-	given->period = idem_limits_span_us(&per);
+	given->period = idem_limits_policy_span_us(&per);
 	given->burst = given->quota;
 	call->given = given;
 }

@@ -1,10 +1,18 @@
 /*
  * configure.c
  *		Changing the configuration of rate limits.
+ *
+ * Who changes a resource has it locked for as long as he writes, and writes
+ * when no other transaction is changing the same policy any more: he waits for
+ * it as UPDATE does, without the lock, and then sees what it has done, whatever
+ * his snapshot is.  A statement that met the change would fail under REPEATABLE
+ * READ.  No lock is kept to the end of the transaction, which may set any
+ * number of limits.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -12,11 +20,81 @@
 #include "engine/common/userlock.h"
 #include "engine/limits/configure.h"
 #include "engine/limits/limits.h"
+#include "store/limitchanges.h"
 
-static void lock_policy(const text *resource, const text *policy);
+#define MAX_PATTERNS	500
 
-void
+static void set_lock(const text *resource, bool is_held);
+static void set_lock_on(const text *name, bool is_held);
+static IdemLimitStanding wait_for_others(const IdemLimitRow *row);
+static void wait_for(TransactionId xid, const text *resource);
+static void write_row(const IdemLimitRow *row);
+static void require_few(const IdemLimitRow *row);
+
+bool
 idem_limits_configure_set(const IdemLimitRow *row)
+{
+	IdemLimitStanding standing;
+
+	set_lock(row->resource, true);
+	standing = wait_for_others(row);
+	if (standing != IDEM_LIMIT_STANDS)
+		write_row(row);
+	if (standing == IDEM_LIMIT_ABSENT)
+		require_few(row);
+	set_lock(row->resource, false);
+	return standing != IDEM_LIMIT_STANDS;
+}
+
+/*
+ * Take or release the resource, and all patterns together for one of them,
+ * since they are counted.
+ */
+static void
+set_lock(const text *resource, bool is_held)
+{
+	if (idem_store_limitrows_is_pattern(resource))
+		set_lock_on(cstring_to_text("*"), is_held);
+	set_lock_on(resource, is_held);
+}
+
+static void
+set_lock_on(const text *name, bool is_held)
+{
+	LOCKTAG		tag;
+
+	idem_userlock_set_tag(&tag, IDEM_LOCK_LIMIT, 0, name, NULL);
+	if (is_held)
+		(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	else
+		(void) LockRelease(&tag, ExclusiveLock, false);
+}
+
+/* The resource is locked, and again after a wait. */
+static IdemLimitStanding
+wait_for_others(const IdemLimitRow *row)
+{
+	for (;;)
+	{
+		TransactionId open_xid;
+		IdemLimitStanding standing = idem_store_limitchanges_compare(row, &open_xid);
+
+		if (!TransactionIdIsValid(open_xid))
+			return standing;
+		wait_for(open_xid, row->resource);
+	}
+}
+
+static void
+wait_for(TransactionId xid, const text *resource)
+{
+	set_lock(resource, false);
+	XactLockTableWait(xid, NULL, NULL, XLTW_None);
+	set_lock(resource, true);
+}
+
+static void
+write_row(const IdemLimitRow *row)
 {
 	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID, INT8OID, INTERVALOID, INT8OID,
 	INTERVALOID, INT4OID, INT4OID, INTERVALOID, INTERVALOID, BOOLOID, FLOAT8OID, INT4OID};
@@ -41,31 +119,25 @@ idem_limits_configure_set(const IdemLimitRow *row)
 	memset(nulls, ' ', 5);
 	nulls[5] = row->burst > 0 ? ' ' : 'n';
 
-	lock_policy(row->resource, row->policy);
 	SPI_connect();
-	idem_spi_execute(idem_store_ratelimits_set_sql, lengthof(types), types, values,
+	idem_spi_execute(idem_store_limitchanges_set_sql, lengthof(types), types, values,
 					 nulls, SPI_OK_INSERT);
 	SPI_finish();
-	if (idem_store_ratelimits_has_more(row->resource, IDEM_MAX_POLICIES))
-		idem_limits_raise_too_many(text_to_cstring(row->resource));
 }
 
-/*
- * Whoever changes the same limit waits here, and then sees what the other has
- * done, whatever its snapshot is: a statement that met the change would fail
- * under REPEATABLE READ.
- */
 static void
-lock_policy(const text *resource, const text *policy)
+require_few(const IdemLimitRow *row)
 {
-	LOCKTAG		tag;
-
-	idem_userlock_set_tag(&tag, IDEM_LOCK_LIMIT, 0, resource, NULL);
-	(void) LockAcquire(&tag, policy == NULL ? ExclusiveLock : ShareLock, false, false);
-	if (policy == NULL)
-		return;
-	idem_userlock_set_tag(&tag, IDEM_LOCK_LIMIT, 0, resource, policy);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	if (idem_store_limitchanges_has_more(row->resource, IDEM_MAX_POLICIES))
+		idem_limits_raise_too_many(row->resource);
+	if (idem_store_limitrows_is_pattern(row->resource) &&
+		idem_store_limitchanges_has_more_patterns(MAX_PATTERNS))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many patterns"),
+				 errdetail("At most %d patterns may have limits; of names without an asterisk at the end there is no bound.",
+						   MAX_PATTERNS),
+				 errhint("Drop one with drop_rate_limit().")));
 }
 
 bool
@@ -74,13 +146,17 @@ idem_limits_configure_drop(const text *resource, const text *policy)
 	Oid			types[] = {TEXTOID, TEXTOID};
 	Datum		values[] = {PointerGetDatum(resource), PointerGetDatum(policy)};
 	const char *nulls = policy == NULL ? " n" : "  ";
+	TransactionId open_xid;
 	bool		was_there;
 
-	lock_policy(resource, policy);
+	set_lock(resource, true);
+	while (TransactionIdIsValid(open_xid = idem_store_limitchanges_find(resource, policy)))
+		wait_for(open_xid, resource);
 	SPI_connect();
-	idem_spi_execute(idem_store_ratelimits_drop_sql, lengthof(types), types, values,
+	idem_spi_execute(idem_store_limitchanges_drop_sql, lengthof(types), types, values,
 					 nulls, SPI_OK_DELETE);
 	was_there = SPI_processed > 0;
 	SPI_finish();
+	set_lock(resource, false);
 	return was_there;
 }

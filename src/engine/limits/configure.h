@@ -6,10 +6,14 @@
 #ifndef IDEM_LIMITS_CONFIGURE_H
 #define IDEM_LIMITS_CONFIGURE_H
 
-#include "store/ratelimits.h"
+#include "store/limitrows.h"
 
-/* Set the policy of the resource.  Raises 54000 when it has too many. */
-extern void idem_limits_configure_set(const IdemLimitRow *row);
+/*
+ * Set the policy of the resource; one that stands already is not written.  Was
+ * it?  Raises 54000 when the resource has too many, or there are too many
+ * patterns.
+ */
+extern bool idem_limits_configure_set(const IdemLimitRow *row);
 
 /* Drop one policy, or all for NULL.  Was there any? */
 extern bool idem_limits_configure_drop(const text *resource, const text *policy);

@@ -7,26 +7,8 @@
 
 #include "datatype/timestamp.h"
 
+#include "engine/limits/policy.h"
 #include "ratemath/ratemath.h"
-
-/* policies of one resource */
-#define IDEM_MAX_POLICIES		8
-#define IDEM_MAX_POLICY_SIZE	63
-
-/* the policy that set_adaptive_rate_limit() sets */
-#define IDEM_DEFAULT_POLICY		"default"
-
-typedef struct IdemPolicy
-{
-	char		name[IDEM_MAX_POLICY_SIZE + 1];
-	IdemRateLimit limit;
-} IdemPolicy;
-
-typedef struct IdemPolicies
-{
-	int			count;
-	IdemPolicy	policy[FLEXIBLE_ARRAY_MEMBER];
-} IdemPolicies;
 
 /* A call that asks for a request, takes or counts it. */
 typedef struct IdemRateCall
@@ -46,12 +28,6 @@ typedef struct IdemRateCall
 extern const IdemPolicies *idem_limits_find(const text *resource);
 
 /* 54000 */
-extern void idem_limits_raise_too_many(const char *resource);
-
-/* microseconds, days being 24 hours; the span must have no months */
-extern int64 idem_limits_span_us(const Interval *span);
-
-/* the algorithm that set_rate_limit() calls so, or IDEM_RATE_NOTHING */
-extern IdemRateAlgorithm idem_limits_algorithm(const text *name);
+extern void idem_limits_raise_too_many(const text *resource);
 
 #endif							/* IDEM_LIMITS_LIMITS_H */

@@ -224,6 +224,11 @@ ALTER FUNCTION idemstore.dedupe_clear(text) SECURITY INVOKER RESET search_path;
 COMMENT ON FUNCTION idemstore.dedupe_clear(text) IS
 	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';
 -- limits
+-- All of them are kept in each session; of the other names there may be many.
+CREATE INDEX rate_limits_pattern_idx ON idemstore.rate_limits (resource, policy)
+	WHERE resource OPERATOR(pg_catalog.~~) '%*';
+COMMENT ON FUNCTION idemstore.set_rate_limit(text, bigint, interval, text, bigint, text) IS
+	'Set a limit of quota a period on a resource, or on all whose names begin with the part before a final *; an exact name wins, then the longest prefix. algorithm: sliding_window, never more than quota in any window of that length; token_bucket, burst at once and quota a period; fixed_window, quota in every window on the clock. Several policies of one resource all hold, at most 8. Any number of exact names, and at most 500 with a *. Holds for every session from its next call on, and keeps what is remembered. Two that set the same policy at once wait for each other. Errors: 22004, 22023, 25006, 54000.';
 COMMENT ON FUNCTION idemstore.set_adaptive_rate_limit(text, bigint, interval, interval, integer, integer, interval, interval, boolean, double precision, integer) IS
 	'Set a limit whose quota is split between priorities user and background by how active users are, made anew every recalculation_interval. After a long inactivity nothing is reserved for users, but as many as min_user_reserved are let in; that lasts until a user comes. It is the policy "default" of the resource. For http-client-toolkit, AdaptiveRateLimitStore. Errors: 22004, 22023, 25006, 54000.';
 COMMENT ON FUNCTION idemstore.acquire(text, integer, text, bigint, interval, text) IS
