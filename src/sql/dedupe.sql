@@ -93,12 +93,13 @@ COMMENT ON FUNCTION idemstore.dedupe_fail(text, json, uuid) IS
 
 CREATE FUNCTION idemstore.dedupe_wait_for(
 	hash text,
-	timeout interval DEFAULT NULL
+	timeout interval DEFAULT NULL,
+	job_id uuid DEFAULT NULL
 ) RETURNS idemstore.dedupe_result
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_dedupe_wait_for';
-COMMENT ON FUNCTION idemstore.dedupe_wait_for(text, interval) IS
-	'Wait for the end of a job, woken by its commit. outcome: completed, failed, absent, or timeout: of the wait (NULL: idemstore.default_wait) or of the job, at once when that is over or is this transaction''s own. Raises for none of them. Obeys statement_timeout. Serves http-client-toolkit, DedupeStore.waitFor. Errors: 22004, 22023, 54000, 57014.';
+COMMENT ON FUNCTION idemstore.dedupe_wait_for(text, interval, uuid) IS
+	'Wait for the end of a job, woken by its commit. job_id: which one, as dedupe_register_or_join() returned it; NULL: the one that is there, or, while one is being opened anew, that. outcome: completed, failed, absent (there is no such job, or another has taken its place), or timeout: of the wait (NULL: idemstore.default_wait) or of the job, at once when that is over or is this transaction''s own. Never the result of another job. Raises for none of them. Obeys statement_timeout. Serves http-client-toolkit, DedupeStore.waitFor. Errors: 22004, 22023, 54000, 57014.';
 
 CREATE FUNCTION idemstore.dedupe_is_in_progress(
 	hash text

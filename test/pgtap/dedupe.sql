@@ -63,7 +63,7 @@ INSERT INTO contract VALUES
 	('dedupe_register', 'hash text, timeout interval DEFAULT NULL::interval', 'uuid', 'v', 'u'),
 	('dedupe_complete', 'hash text, value json, job_id uuid DEFAULT NULL::uuid', 'boolean', 'v', 'u'),
 	('dedupe_fail', 'hash text, error json DEFAULT NULL::json, job_id uuid DEFAULT NULL::uuid', 'boolean', 'v', 'u'),
-	('dedupe_wait_for', 'hash text, timeout interval DEFAULT NULL::interval', 'idemstore.dedupe_result', 'v', 'u'),
+	('dedupe_wait_for', 'hash text, timeout interval DEFAULT NULL::interval, job_id uuid DEFAULT NULL::uuid', 'idemstore.dedupe_result', 'v', 'u'),
 	('dedupe_is_in_progress', 'hash text', 'boolean', 'v', 'u'),
 	('dedupe_clear', 'prefix text DEFAULT ''''::text', 'bigint', 'v', 'u');
 SELECT is(count(p.oid)::int, 1, name || ' has the signature of the contract')

@@ -43,6 +43,7 @@ PG_FUNCTION_INFO_V1(idemstore_dedupe_clear);
 
 static bool register_or_join(PG_FUNCTION_ARGS, pg_uuid_t *job_id);
 static bool finish(PG_FUNCTION_ARGS, IdemJobEnd *end);
+static const pg_uuid_t *optional_job_id(PG_FUNCTION_ARGS);
 
 Datum
 idemstore_dedupe_register_or_join(PG_FUNCTION_ARGS)
@@ -124,13 +125,21 @@ idemstore_dedupe_wait_for(PG_FUNCTION_ARGS)
 	bool		isnull[RESULT_COLUMNS] = {false};
 	struct varlena *value;
 	struct varlena *error;
-	IdemJobOutcome outcome = idem_claims_jobs_wait(hash, timeout_us, &value, &error);
+	const pg_uuid_t *job_id = optional_job_id(fcinfo);
+	IdemJobOutcome outcome = idem_claims_jobs_wait(hash, job_id, timeout_us, &value, &error);
 
 	values[RESULT_OUTCOME] = CStringGetTextDatum(outcomes[outcome]);
 	idem_result_put(values, isnull, RESULT_VALUE, value);
 	idem_result_put(values, isnull, RESULT_ERROR, error);
 	return idem_result_composite(idem_result_type(fcinfo->flinfo),
 								 RESULT_COLUMNS, types, values, isnull);
+}
+
+/* the SQL of 0.2.0 has no such argument */
+static const pg_uuid_t *
+optional_job_id(PG_FUNCTION_ARGS)
+{
+	return PG_NARGS() <= 2 || PG_ARGISNULL(2) ? NULL : PG_GETARG_UUID_P(2);
 }
 
 Datum

@@ -23,17 +23,17 @@
 typedef struct Watch
 {
 	const IdemAwait *await;
-	bool		has_begun;		/* after the first look */
-	bool		has_former;		/* did that find a final record? */
-	pg_uuid_t	former;
+	bool		has_job;		/* is it known which job is waited for? */
+	pg_uuid_t	job_id;
 	TransactionId blocker;		/* who is in the way */
 	int64		lease_us;		/* how long the lease still matters */
 } Watch;
 
+static Watch watch_of(const IdemAwait *await);
 static IdemView look(Watch *watch, IdemRecord *record);
-static bool is_awaited(Watch *watch, const IdemStanding *standing);
-static void follow_pending(const IdemTable *table, TimestampTz now,
-						   IdemStanding *standing);
+static void find_job(Watch *watch, const IdemTable *table, TimestampTz now,
+					 IdemStanding *standing);
+static bool is_awaited(const Watch *watch, const IdemRecord *job);
 static void raise_own(const text *key);
 static void raise_timeout(const text *key);
 
@@ -54,7 +54,7 @@ idem_claims_await_final(const text *key, const text *scope, int64 timeout_us,
 IdemView
 idem_claims_await_end(const IdemAwait *await, int64 timeout_us, IdemRecord *record)
 {
-	Watch		watch = {.await = await};
+	Watch		watch = watch_of(await);
 	IdemWaiter	waiter;
 	IdemView	view;
 
@@ -70,9 +70,19 @@ idem_claims_await_end(const IdemAwait *await, int64 timeout_us, IdemRecord *reco
 IdemView
 idem_claims_await_look(const IdemAwait *await, IdemRecord *record)
 {
-	Watch		watch = {.await = await};
+	Watch		watch = watch_of(await);
 
 	return look(&watch, record);
+}
+
+static Watch
+watch_of(const IdemAwait *await)
+{
+	Watch		watch = {.await = await, .has_job = await->job_id != NULL};
+
+	if (watch.has_job)
+		watch.job_id = *await->job_id;
+	return watch;
 }
 
 static IdemView
@@ -88,9 +98,8 @@ look(Watch *watch, IdemRecord *record)
 	idem_store_versions_find(&table, &key);
 	now = idem_clock_now();
 	idem_claims_standing_describe(&table, now, &standing);
-	if (await->ends_with_lease && !is_awaited(watch, &standing) &&
-		idem_store_versions_has_pending(&table))
-		follow_pending(&table, now, &standing);
+	if (await->is_job)
+		find_job(watch, &table, now, &standing);
 	*record = standing.record;
 	if (standing.kind == IDEM_FINAL)
 		idem_store_records_detach(record);
@@ -102,7 +111,7 @@ look(Watch *watch, IdemRecord *record)
 		return IDEM_VIEW_GONE;
 	if (standing.kind == IDEM_FINAL)
 		return IDEM_VIEW_FINAL;
-	if (await->ends_with_lease && record->lease_expires_at != IDEM_NO_INSTANT)
+	if (await->is_job && record->lease_expires_at != IDEM_NO_INSTANT)
 	{
 		watch->lease_us = record->lease_expires_at - now;
 		if (watch->lease_us <= 0)
@@ -112,37 +121,41 @@ look(Watch *watch, IdemRecord *record)
 }
 
 /*
- * Has the record become final in the course of this wait?  Then it is the
- * answer, even when it is about to be claimed anew.
- */
-static bool
-is_awaited(Watch *watch, const IdemStanding *standing)
-{
-	const pg_uuid_t *job_id = &standing->record.job_id;
-	bool		is_final = standing->kind == IDEM_FINAL;
-
-	if (!watch->has_begun && is_final)
-	{
-		watch->has_former = true;
-		watch->former = *job_id;
-	}
-	watch->has_begun = true;
-	return is_final && !(watch->has_former &&
-						 memcmp(&watch->former, job_id, sizeof(pg_uuid_t)) == 0);
-}
-
-/*
- * Who joins a claim that is about to replace another, lapsed or final, waits
- * for the new one.
+ * See what there is of the job that is waited for: the result, even when another
+ * is about to take its place; else what is about to be, or stands there.  Who
+ * does not say which it is waits for the one that he meets first, and, while one
+ * is being opened anew, for that.  Another job's result is nobody's answer.
  */
 static void
-follow_pending(const IdemTable *table, TimestampTz now, IdemStanding *standing)
+find_job(Watch *watch, const IdemTable *table, TimestampTz now, IdemStanding *standing)
 {
-	idem_store_records_read(table, table->pending.slot, &standing->record);
-	standing->kind = IDEM_OPEN;
-	standing->is_live = idem_store_records_is_live(&standing->record, now);
-	standing->is_own = false;
-	standing->blocker = table->pending.open_xid;
+	bool		has_pending = idem_store_versions_has_pending(table);
+	IdemRecord	pending;
+
+	if (has_pending)
+		idem_store_records_read(table, table->pending.slot, &pending);
+	if (!watch->has_job)
+		watch->job_id = has_pending ? pending.job_id : standing->record.job_id;
+	watch->has_job = true;
+
+	if (standing->kind == IDEM_FINAL && is_awaited(watch, &standing->record))
+		return;
+	if (has_pending && is_awaited(watch, &pending))
+	{
+		standing->record = pending;
+		standing->kind = IDEM_OPEN;
+		standing->is_live = idem_store_records_is_live(&pending, now);
+		standing->is_own = false;
+		standing->blocker = table->pending.open_xid;
+	}
+	else if (!is_awaited(watch, &standing->record))
+		standing->is_live = false;
+}
+
+static bool
+is_awaited(const Watch *watch, const IdemRecord *job)
+{
+	return memcmp(&watch->job_id, &job->job_id, sizeof(pg_uuid_t)) == 0;
 }
 
 static void

@@ -22,7 +22,9 @@ typedef struct IdemAwait
 	IdemFamily *family;
 	const text *key;
 	const text *scope;			/* NULL in a family without scopes */
-	bool		ends_with_lease;	/* is a lapsed lease an answer? */
+	bool		is_job;			/* one job is waited for, and no longer than
+								 * its lease */
+	const pg_uuid_t *job_id;	/* NULL: the one that is there, or about to be */
 } IdemAwait;
 
 /* Look, without waiting.  Sets the record, detached, when it is final. */

@@ -27,7 +27,7 @@ static Interval kept_for(const Interval *timeout);
 static IdemAction decide_end(const IdemTarget *target, IdemRecord *record,
 							 TimestampTz now, void *arg);
 static void count_cleared(const IdemRecord *job, void *arg);
-static IdemJobOutcome await_end(const text *hash, int64 timeout_us,
+static IdemJobOutcome await_end(const IdemAwait *await, int64 timeout_us,
 								struct varlena **value, struct varlena **error);
 
 bool
@@ -97,22 +97,23 @@ decide_end(const IdemTarget *target, IdemRecord *record, TimestampTz now, void *
 }
 
 IdemJobOutcome
-idem_claims_jobs_wait(const text *hash, int64 timeout_us, struct varlena **value,
-					  struct varlena **error)
+idem_claims_jobs_wait(const text *hash, const pg_uuid_t *job_id, int64 timeout_us,
+					  struct varlena **value, struct varlena **error)
 {
-	IdemJobOutcome outcome = await_end(hash, timeout_us, value, error);
+	IdemAwait	await = {.family = &idem_store_jobs, .key = hash, .is_job = true,
+	.job_id = job_id};
+	IdemJobOutcome outcome = await_end(&await, timeout_us, value, error);
 
 	idem_count_one(IDEM_COUNT_WAIT_COMPLETED + outcome);
 	return outcome;
 }
 
 static IdemJobOutcome
-await_end(const text *hash, int64 timeout_us, struct varlena **value,
+await_end(const IdemAwait *await, int64 timeout_us, struct varlena **value,
 		  struct varlena **error)
 {
-	IdemAwait	await = {.family = &idem_store_jobs, .key = hash, .ends_with_lease = true};
 	IdemRecord	record;
-	IdemView	view = idem_claims_await_end(&await, timeout_us, &record);
+	IdemView	view = idem_claims_await_end(await, timeout_us, &record);
 
 	*value = NULL;
 	*error = NULL;
@@ -128,7 +129,7 @@ await_end(const text *hash, int64 timeout_us, struct varlena **value,
 bool
 idem_claims_jobs_is_in_progress(const text *hash)
 {
-	IdemAwait	await = {.family = &idem_store_jobs, .key = hash, .ends_with_lease = true};
+	IdemAwait	await = {.family = &idem_store_jobs, .key = hash, .is_job = true};
 	IdemRecord	record;
 	IdemView	view = idem_claims_await_look(&await, &record);
 

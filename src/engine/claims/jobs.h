@@ -36,9 +36,13 @@ typedef enum IdemJobOutcome
 	IDEM_JOB_ABSENT
 } IdemJobOutcome;
 
-/* Wait for the job's end; value and error are copies. */
-extern IdemJobOutcome idem_claims_jobs_wait(const text *hash, int64 timeout_us,
-											struct varlena **value,
+/*
+ * Wait for the end of this job (NULL: of the one that is there, or, while one is
+ * being opened anew, of that); absent once another has taken its place.  Value
+ * and error are copies.
+ */
+extern IdemJobOutcome idem_claims_jobs_wait(const text *hash, const pg_uuid_t *job_id,
+											int64 timeout_us, struct varlena **value,
 											struct varlena **error);
 
 /* pending, and not past its timeout */

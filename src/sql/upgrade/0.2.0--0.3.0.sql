@@ -220,6 +220,16 @@ WHERE last IS NOT NULL;
 ALTER FUNCTION idemstore.forget_scope(text) SECURITY INVOKER RESET search_path;
 
 -- dedupe
+DROP FUNCTION idemstore.dedupe_wait_for(text, interval);
+CREATE FUNCTION idemstore.dedupe_wait_for(
+	hash text,
+	timeout interval DEFAULT NULL,
+	job_id uuid DEFAULT NULL
+) RETURNS idemstore.dedupe_result
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_dedupe_wait_for';
+COMMENT ON FUNCTION idemstore.dedupe_wait_for(text, interval, uuid) IS
+	'Wait for the end of a job, woken by its commit. job_id: which one, as dedupe_register_or_join() returned it; NULL: the one that is there, or, while one is being opened anew, that. outcome: completed, failed, absent (there is no such job, or another has taken its place), or timeout: of the wait (NULL: idemstore.default_wait) or of the job, at once when that is over or is this transaction''s own. Never the result of another job. Raises for none of them. Obeys statement_timeout. Serves http-client-toolkit, DedupeStore.waitFor. Errors: 22004, 22023, 54000, 57014.';
 ALTER FUNCTION idemstore.dedupe_clear(text) SECURITY INVOKER RESET search_path;
 COMMENT ON FUNCTION idemstore.dedupe_clear(text) IS
 	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';
