@@ -27,7 +27,7 @@ SELECT count(*) FROM idemstore.cache_entries;
 SET idemstore.cache_max_entry_size = '1kB';
 SELECT idemstore.cache_set('c-5', to_json(repeat('x', 1022)), '1 h', '{red}') AS exactly_1_kb;
 SELECT idemstore.cache_set('c-5', to_json(repeat('y', 1023)), '2 h', '{blue}');
-SELECT idemstore.cache_set_bytes('c-5', convert_to(repeat('y', 1025), 'UTF8'), '2 h', '{blue}');
+SELECT idemstore.cache_set_bytes('c-5', repeat('y', 1025), '2 h', '{blue}');
 SELECT idemstore.cache_set('absent', to_json(repeat('y', 1023)));
 SELECT key, octet_length(value), tags, expires_at FROM idemstore.cache_entries;
 SET idemstore.cache_max_entry_size = '200kB';
@@ -43,12 +43,17 @@ SELECT idemstore.cache_get('large')::text = '"' || repeat('long ', 30000) || '"'
 	idemstore.cache_get('random')::text = '"' || (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 3000) AS i) || '"' AS random;
 
 -- bytes: every one, and none; json is text, which is bytes, but not the other way
-SELECT idemstore.cache_set_bytes('b 1', '\x00ff5c00'), idemstore.cache_set_bytes('b 2', ''), idemstore.cache_set_bytes('b 3', '31');
+SELECT idemstore.cache_set_bytes('b 1', value => '\x00ff5c00'), idemstore.cache_set_bytes('b 2', ''), idemstore.cache_set_bytes('b 3', '31');
 SELECT idemstore.cache_get_bytes('b 1'), idemstore.cache_get_bytes('b 2'), idemstore.cache_get_bytes('b 3'), idemstore.cache_get_bytes('b 4') IS NULL AS miss;
 SELECT idemstore.cache_get('b 3');
 SELECT idemstore.cache_get_bytes('v 2');
-SELECT idemstore.cache_set('b 3', '31'), idemstore.cache_set_bytes('v 2', '\x00');
+SELECT idemstore.cache_set('b 3', '31'), idemstore.cache_set_bytes('v 2', value => '\x00');
 SELECT idemstore.cache_get('b 3'), idemstore.cache_get_bytes('v 2');
+-- text is stored as it was sent, as UTF-8
+SELECT idemstore.cache_set_bytes('b 4', '{"path": "C:\\dir\u00e9"}'), idemstore.cache_set_bytes('b 5', U&'\20ac');
+SELECT convert_from(idemstore.cache_get_bytes('b 4'), 'UTF8') AS text, idemstore.cache_get_bytes('b 5') AS bytes;
+SELECT idemstore.cache_set_bytes('b 4', 'a', value => 'b');
+SELECT idemstore.cache_set_bytes('b 4');
 
 -- ttl: by the calendar, up to ten years
 SELECT count(*) FROM unnest('{1 us, 1 mon, 400 days, 10 years, 00:00:00.25}'::interval[]) AS t, idemstore.cache_set('t ' || t, '1', t);

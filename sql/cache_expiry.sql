@@ -44,7 +44,7 @@ SELECT idemstore.cache_set('trimmed', '"without"');
 SELECT * FROM pg_temp.expire();
 SET idemstore.cache_max_size = '1kB';
 SET idemstore.test_clock = '2030-01-01 00:10:01+00';
-SELECT idemstore.cache_set_bytes('newer', (SELECT string_agg(sha256(i::text::bytea), '') FROM generate_series(1, 31) AS i));
+SELECT idemstore.cache_set_bytes('newer', value => (SELECT string_agg(sha256(i::text::bytea), '') FROM generate_series(1, 31) AS i));
 SELECT * FROM pg_temp.expire();
 SELECT key FROM idemstore.cache_entries ORDER BY key;
 SELECT idemstore.cache_set('leased', '"with"', fence => :fence), idemstore.cache_set('trimmed', '"with"', fence => :fence_2);
@@ -110,7 +110,7 @@ TRUNCATE idemstore.cache_entries, idemstore.cache_leases, idemstore.cache_invali
 
 -- cache_max_size: the expired first, then the oldest written, however they are read
 SET idemstore.cache_keep_stale = '1 h';
-SELECT count(idemstore.cache_set_bytes('s ' || i, convert_to(repeat(chr(64 + i), 950), 'UTF8'), CASE i WHEN 7 THEN '4 s' ELSE '1 h' END::interval, '{red}'))
+SELECT count(idemstore.cache_set_bytes('s ' || i, repeat(chr(64 + i), 950), CASE i WHEN 7 THEN '4 s' ELSE '1 h' END::interval, '{red}'))
 FROM generate_series(1, 8) AS i, set_config('idemstore.test_clock', '2030-01-02 00:00:0' || i || '+00', false);
 SELECT key, written_at, expires_at - written_at AS ttl FROM idemstore.cache_entries ORDER BY key;
 SET idemstore.test_clock = '2030-01-02 00:00:20+00';
@@ -134,7 +134,7 @@ SELECT * FROM pg_temp.expire();
 SELECT key FROM idemstore.cache_entries ORDER BY key;
 -- one that is larger than the bound
 SET idemstore.cache_max_size = '1kB';
-SELECT idemstore.cache_set_bytes('large', (SELECT string_agg(sha256(i::text::bytea), '') FROM generate_series(1, 40) AS i));
+SELECT idemstore.cache_set_bytes('large', value => (SELECT string_agg(sha256(i::text::bytea), '') FROM generate_series(1, 40) AS i));
 SELECT * FROM pg_temp.expire();
 SELECT key FROM idemstore.cache_entries ORDER BY key;
 TRUNCATE idemstore.cache_entries, idemstore.cache_leases, idemstore.cache_invalidations;

@@ -135,10 +135,14 @@ SELECT :'outcome' AS outcome, idemstore.cache_set('t 4', '1', fence => :fence), 
 ROLLBACK;
 SELECT (idemstore.cache_fetch('t 4')).outcome, idemstore.cache_set('t 4', '1', fence => :fence);
 
--- bytes: set with a fence, but what is fetched is json
+-- bytes: set with a fence, and fetched as such, also when they are stale
 SELECT fence FROM idemstore.cache_fetch('b') \gset
-SELECT idemstore.cache_set_bytes('b', '\x00', fence => :fence);
-SELECT idemstore.cache_fetch('b');
+SELECT idemstore.cache_set_bytes('b', value => '\x00', fence => :fence);
+SELECT outcome, value, value_bytes FROM idemstore.cache_fetch('b');
+SELECT idemstore.cache_set_bytes('b', 'C:\\dir', '-1 s') AS is_gone, idemstore.cache_set_bytes('b 2', 'C:\\dir', '1 s');
+SET idemstore.test_clock = '2030-01-01 01:00:03+00';
+SELECT outcome FROM idemstore.cache_fetch('b 2');
+SELECT outcome, value, convert_from(value_bytes, 'UTF8') FROM idemstore.cache_fetch('b 2', stale => '1 min');
 -- all in one statement
 SELECT idemstore.cache_set('one', '1', fence => fence) FROM idemstore.cache_fetch('one');
 SELECT outcome, value FROM idemstore.cache_fetch('one');

@@ -18,7 +18,7 @@ SELECT * FROM idemstore.cache_get_many('{a,bytes}');
 -- 1000 of them, and a large one among many
 SELECT idemstore.cache_set_many(array_agg('n:' || i), array_agg(to_json(i))) FROM generate_series(1, 1000) AS i;
 SELECT count(*), count(value), bool_and(key = 'n:' || (1001 - n) AND (value IS NULL OR value::text::int = 1001 - n)) AS in_order
-FROM idemstore.cache_get_many((SELECT array_agg('n:' || i ORDER BY i DESC) FROM generate_series(-9, 1000) AS i)) WITH ORDINALITY AS m(key, value, n);
+FROM idemstore.cache_get_many((SELECT array_agg('n:' || i ORDER BY i DESC) FROM generate_series(-9, 1000) AS i)) WITH ORDINALITY AS m(key, value, value_bytes, n);
 SELECT idemstore.cache_set('n:500', to_json(repeat('0123456789', 10000)));
 SELECT sum(octet_length(value::text)) FROM idemstore.cache_get_many((SELECT array_agg('n:500'::text) FROM generate_series(1, 50)));
 SELECT idemstore.cache_clear('n:');

@@ -63,7 +63,7 @@ TABLE bench.loop_sources
 -- What is there before the first timing is the same everywhere, and analyzed:
 -- the rivals' plans are those of a table in use.
 SELECT count(idemstore.cache_set('json-' || i, bench.json(i), '1 hour')),
-	count(idemstore.cache_set_bytes('bytes-' || i, bench.bytes(i), '1 hour'))
+	count(idemstore.cache_set_bytes('bytes-' || i, ttl => '1 hour', value => bench.bytes(i)))
 FROM generate_series(0, :entries - 1) AS i
 \g /dev/null
 INSERT INTO plain.json_entries

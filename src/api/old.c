@@ -24,6 +24,9 @@ static void raise_old(void) pg_attribute_noreturn();
 
 /* 0.2.0 */
 OLD_FUNCTION(idemstore_assert_owner)
+OLD_FUNCTION(idemstore_cache_fetch)
+OLD_FUNCTION(idemstore_cache_get_many)
+OLD_FUNCTION(idemstore_cache_set_bytes)
 OLD_FUNCTION(idemstore_checkpoint)
 OLD_FUNCTION(idemstore_complete)
 OLD_FUNCTION(idemstore_fail)

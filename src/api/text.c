@@ -18,7 +18,7 @@ idem_text_bytes(PG_FUNCTION_ARGS, const IdemTextArgs *args)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s and %s must not both be null", args->text_name, args->bytes_name),
-				 errhint("Pass text as %s, or bytes as %s => ....",
+				 errhint("Pass text as %s, or bytes by name as %s.",
 						 args->text_name, args->bytes_name)));
 	return value;
 }

@@ -47,7 +47,7 @@ SELECT results_eq(
 SELECT results_eq(
 	$$SELECT attname::text COLLATE "default", format_type(atttypid, atttypmod)
 		FROM pg_attribute WHERE attrelid = 'idemstore.cache_fetched'::regclass AND attnum > 0 ORDER BY attnum$$,
-	$$VALUES ('outcome', 'text'), ('value', 'json'), ('fence', 'bigint'), ('expires_at', 'timestamp with time zone')$$,
+	$$VALUES ('outcome', 'text'), ('value', 'json'), ('fence', 'bigint'), ('expires_at', 'timestamp with time zone'), ('value_bytes', 'bytea')$$,
 	'the columns of what cache_fetch returns');
 SELECT ok(obj_description('idemstore.cache_fetched'::regtype, 'pg_type') ~ 'hit.*stale.*compute.*in_progress', 'its outcomes are in its comment');
 
@@ -75,7 +75,7 @@ INSERT INTO contract VALUES
 	('cache_get', 'key text', 'json', 's', 's'),
 	('cache_get_bytes', 'key text', 'bytea', 's', 's'),
 	('cache_set', 'key text, value json, ttl interval DEFAULT ''00:00:00''::interval, tags text[] DEFAULT NULL::text[], fence bigint DEFAULT NULL::bigint', 'boolean', 'v', 'u'),
-	('cache_set_bytes', 'key text, value bytea, ttl interval DEFAULT ''00:00:00''::interval, tags text[] DEFAULT NULL::text[], fence bigint DEFAULT NULL::bigint', 'boolean', 'v', 'u'),
+	('cache_set_bytes', 'key text, value_text text DEFAULT NULL::text, ttl interval DEFAULT ''00:00:00''::interval, tags text[] DEFAULT NULL::text[], fence bigint DEFAULT NULL::bigint, value bytea DEFAULT NULL::bytea', 'boolean', 'v', 'u'),
 	('cache_delete', 'key text', 'boolean', 'v', 'u'),
 	('cache_clear', 'prefix text DEFAULT ''''::text', 'bigint', 'v', 'u'),
 	('invalidate_by_tag', 'tag text', 'bigint', 'v', 'u'),
@@ -83,7 +83,7 @@ INSERT INTO contract VALUES
 	('cache_touch', 'key text, ttl interval', 'boolean', 'v', 'u'),
 	('cache_ttl', 'key text', 'interval', 's', 's'),
 	('cache_increment', 'key text, delta bigint DEFAULT 1, ttl interval DEFAULT NULL::interval', 'bigint', 'v', 'u'),
-	('cache_get_many', 'keys text[]', 'TABLE(key text, value json)', 's', 's'),
+	('cache_get_many', 'keys text[]', 'TABLE(key text, value json, value_bytes bytea)', 's', 's'),
 	('cache_set_many', 'keys text[], items json[], ttl interval DEFAULT ''00:00:00''::interval, tags text[] DEFAULT NULL::text[]', 'bigint', 'v', 'u'),
 	('cache_delete_many', 'keys text[]', 'bigint', 'v', 'u'),
 	('cache_fetch', 'key text, lease interval DEFAULT ''00:00:10''::interval, stale interval DEFAULT ''00:00:00''::interval, wait interval DEFAULT ''00:00:00''::interval', 'idemstore.cache_fetched', 'v', 'u');

@@ -10,6 +10,7 @@
 
 #include "api/args.h"
 #include "api/cache/args.h"
+#include "api/text.h"
 #include "engine/cache/cache.h"
 #include "pg/errors.h"
 #include "pg/guc.h"
@@ -29,6 +30,14 @@ idem_cache_args_value(PG_FUNCTION_ARGS, int arg)
 				 errmsg("value must not be null"),
 				 errhint("Store the JSON null instead, or call cache_delete().")));
 	return idem_cache_args_check_value(PG_GETARG_DATUM(arg));
+}
+
+struct varlena *
+idem_cache_args_bytes(PG_FUNCTION_ARGS, int text_arg, int bytes_arg)
+{
+	IdemTextArgs args = {text_arg, "value_text", bytes_arg, "value"};
+
+	return idem_cache_args_check_value(PointerGetDatum(idem_text_bytes(fcinfo, &args)));
 }
 
 struct varlena *

@@ -10,6 +10,7 @@
 
 /* not NULL; bounded by idemstore.cache_max_entry_size (ID413) */
 extern struct varlena *idem_cache_args_value(PG_FUNCTION_ARGS, int arg);
+extern struct varlena *idem_cache_args_bytes(PG_FUNCTION_ARGS, int text_arg, int bytes_arg);
 extern struct varlena *idem_cache_args_check_value(Datum value);
 
 /*

@@ -26,18 +26,19 @@ enum
 	FETCHED_VALUE,
 	FETCHED_FENCE,
 	FETCHED_EXPIRES_AT,
+	FETCHED_VALUE_BYTES,
 	FETCHED_COLUMNS
 };
 
 PG_FUNCTION_INFO_V1(idemstore_cache_get);
 PG_FUNCTION_INFO_V1(idemstore_cache_get_bytes);
 PG_FUNCTION_INFO_V1(idemstore_cache_set);
-PG_FUNCTION_INFO_V1(idemstore_cache_set_bytes);
+PG_FUNCTION_INFO_V1(idemstore_cache_set_bytes_0_3);
 PG_FUNCTION_INFO_V1(idemstore_cache_delete);
 PG_FUNCTION_INFO_V1(idemstore_cache_touch);
 PG_FUNCTION_INFO_V1(idemstore_cache_ttl);
 PG_FUNCTION_INFO_V1(idemstore_cache_increment);
-PG_FUNCTION_INFO_V1(idemstore_cache_fetch);
+PG_FUNCTION_INFO_V1(idemstore_cache_fetch_0_3);
 
 static Datum get(PG_FUNCTION_ARGS, bool as_json);
 static Datum set(PG_FUNCTION_ARGS, bool is_json);
@@ -73,20 +74,21 @@ idemstore_cache_set(PG_FUNCTION_ARGS)
 }
 
 Datum
-idemstore_cache_set_bytes(PG_FUNCTION_ARGS)
+idemstore_cache_set_bytes_0_3(PG_FUNCTION_ARGS)
 {
 	idem_args_require_writable("cache_set_bytes()");
 	return set(fcinfo, false);
 }
 
-/* key, value, ttl, tags, fence */
+/* key, value, ttl, tags, fence; and the bytes, where the value is text */
 static Datum
 set(PG_FUNCTION_ARGS, bool is_json)
 {
 	IdemCachePut put = {.is_json = is_json};
 
 	put.key = idem_args_key(fcinfo, 0);
-	put.value = idem_cache_args_value(fcinfo, 1);
+	put.value = is_json ? idem_cache_args_value(fcinfo, 1) :
+		idem_cache_args_bytes(fcinfo, 1, 5);
 	put.ttl = idem_duration_ttl(fcinfo, 2);
 	put.tags = idem_cache_args_optional_tags(fcinfo, 3);
 	put.keeps_tags = put.tags == NULL;
@@ -142,9 +144,11 @@ idemstore_cache_increment(PG_FUNCTION_ARGS)
 }
 
 Datum
-idemstore_cache_fetch(PG_FUNCTION_ARGS)
+idemstore_cache_fetch_0_3(PG_FUNCTION_ARGS)
 {
-	static const Oid types[FETCHED_COLUMNS] = {TEXTOID, JSONOID, INT8OID, TIMESTAMPTZOID};
+	static const Oid types[FETCHED_COLUMNS] = {
+		TEXTOID, JSONOID, INT8OID, TIMESTAMPTZOID, BYTEAOID
+	};
 	static const char *const outcomes[] = {
 		[IDEM_FETCH_HIT] = "hit",
 		[IDEM_FETCH_STALE] = "stale",
@@ -164,7 +168,8 @@ idemstore_cache_fetch(PG_FUNCTION_ARGS)
 	idem_cache_lease_fetch(&fetch, &fetched);
 
 	values[FETCHED_OUTCOME] = CStringGetTextDatum(outcomes[fetched.outcome]);
-	idem_result_put(values, isnull, FETCHED_VALUE, fetched.value);
+	idem_result_put(values, isnull, FETCHED_VALUE, fetched.is_json ? fetched.value : NULL);
+	idem_result_put(values, isnull, FETCHED_VALUE_BYTES, fetched.is_json ? NULL : fetched.value);
 	values[FETCHED_FENCE] = Int64GetDatum(fetched.fence);
 	isnull[FETCHED_FENCE] = fetched.outcome != IDEM_FETCH_COMPUTE;
 	values[FETCHED_EXPIRES_AT] = TimestampTzGetDatum(fetched.expires_at);

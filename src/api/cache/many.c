@@ -18,9 +18,19 @@
 #include "api/args.h"
 #include "api/cache/args.h"
 #include "api/duration.h"
+#include "api/result.h"
 #include "engine/cache/cache.h"
 
-PG_FUNCTION_INFO_V1(idemstore_cache_get_many);
+/* the columns of cache_get_many() */
+enum
+{
+	MANY_KEY,
+	MANY_VALUE,
+	MANY_VALUE_BYTES,
+	MANY_COLUMNS
+};
+
+PG_FUNCTION_INFO_V1(idemstore_cache_get_many_0_3);
 PG_FUNCTION_INFO_V1(idemstore_cache_set_many);
 PG_FUNCTION_INFO_V1(idemstore_cache_delete_many);
 PG_FUNCTION_INFO_V1(idemstore_cache_clear);
@@ -30,7 +40,7 @@ PG_FUNCTION_INFO_V1(idemstore_invalidate_by_tags);
 static int	decode_items(PG_FUNCTION_ARGS, int arg, int nkeys, Datum **items);
 
 Datum
-idemstore_cache_get_many(PG_FUNCTION_ARGS)
+idemstore_cache_get_many_0_3(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Datum	   *keys;
@@ -43,14 +53,15 @@ idemstore_cache_get_many(PG_FUNCTION_ARGS)
 	for (i = 0; i < n; i++)
 	{
 		struct varlena *value;
-		Datum		values[2];
-		bool		isnull[2] = {false};
+		bool		is_json = false;
+		Datum		values[MANY_COLUMNS];
+		bool		isnull[MANY_COLUMNS] = {false};
 
 		CHECK_FOR_INTERRUPTS();
-		value = idem_cache_get_from(&table, DatumGetTextPP(keys[i]), true);
-		values[0] = keys[i];
-		values[1] = PointerGetDatum(value);
-		isnull[1] = value == NULL;
+		value = idem_cache_get_from(&table, DatumGetTextPP(keys[i]), &is_json);
+		values[MANY_KEY] = keys[i];
+		idem_result_put(values, isnull, MANY_VALUE, is_json ? value : NULL);
+		idem_result_put(values, isnull, MANY_VALUE_BYTES, is_json ? NULL : value);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
 		if (value != NULL)
 			pfree(value);

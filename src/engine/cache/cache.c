@@ -141,24 +141,30 @@ struct varlena *
 idem_cache_get(const text *key, bool as_json)
 {
 	IdemTable	table;
-	struct varlena *result;
-
-	idem_store_cache_open(&table, AccessShareLock);
-	result = idem_cache_get_from(&table, key, as_json);
-	idem_store_table_close(&table);
-	return result;
-}
-
-struct varlena *
-idem_cache_get_from(IdemTable *table, const text *key, bool as_json)
-{
 	IdemEntry	entry;
 	struct varlena *value = NULL;
 
-	if (find_live(table, key, &entry))
+	idem_store_cache_open(&table, AccessShareLock);
+	if (find_live(&table, key, &entry))
 		value = idem_cache_entry_copy_value(&entry, as_json);
+	idem_store_table_close(&table);
 	idem_count_one(value != NULL ? IDEM_COUNT_HIT : IDEM_COUNT_MISS);
 	return value;
+}
+
+struct varlena *
+idem_cache_get_from(IdemTable *table, const text *key, bool *is_json)
+{
+	IdemEntry	entry;
+
+	if (!find_live(table, key, &entry))
+	{
+		idem_count_one(IDEM_COUNT_MISS);
+		return NULL;
+	}
+	idem_count_one(IDEM_COUNT_HIT);
+	*is_json = entry.is_json;
+	return idem_cache_entry_copy_value(&entry, entry.is_json);
 }
 
 /* as the statement's snapshot sees it, like any SELECT */
@@ -284,7 +290,7 @@ increment_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg
 	return new->expires_at <= now ? IDEM_ENTRY_REMOVE : IDEM_ENTRY_STORE;
 }
 
-/* in the message is the key, never the value */
+/* in the detail is the key, and nowhere the value */
 static int64
 number_in(const IdemEntry *entry)
 {
@@ -297,8 +303,8 @@ number_in(const IdemEntry *entry)
 	if (end == digits || end[strspn(end, " \t\r\n")] != '\0' || errno != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("cache entry \"%s\" is not an integer",
-						text_to_cstring(entry->key)),
+				 errmsg("cache entry is not an integer"),
+				 errdetail("Its key is \"%s\".", text_to_cstring(entry->key)),
 				 errhint("Increment only what cache_increment() has made, or an integer.")));
 	return result;
 }

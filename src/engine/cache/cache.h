@@ -37,9 +37,12 @@ extern bool idem_cache_put(const IdemCachePut *put);
 /* A copy of the value that the statement's snapshot sees, or NULL. */
 extern struct varlena *idem_cache_get(const text *key, bool as_json);
 
-/* Open the table once for several idem_cache_get_from. */
+/*
+ * The same of either form, which it sets.  Open the table once for several of
+ * them.
+ */
 extern struct varlena *idem_cache_get_from(IdemTable *table, const text *key,
-										   bool as_json);
+										   bool *is_json);
 
 /* Remove it; was there a live one? */
 extern bool idem_cache_delete(text *key);

@@ -21,8 +21,8 @@ idem_cache_entry_copy_value(const IdemEntry *entry, bool as_json)
 	if (as_json && !entry->is_json)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("cache entry \"%s\" holds bytes, not json",
-						text_to_cstring(entry->key)),
+				 errmsg("cache entry holds bytes, not json"),
+				 errdetail("Its key is \"%s\".", text_to_cstring(entry->key)),
 				 errhint("Read it with cache_get_bytes().")));
 	return idem_store_records_copy(entry->value);
 }

@@ -104,7 +104,8 @@ look(const IdemFetch *fetch, IdemFetched *fetched)
 			fetched->outcome = IDEM_FETCH_STALE;
 		if (fetched->outcome != IDEM_FETCH_IN_PROGRESS)
 		{
-			fetched->value = idem_cache_entry_copy_value(&entry, true);
+			fetched->value = idem_cache_entry_copy_value(&entry, entry.is_json);
+			fetched->is_json = entry.is_json;
 			fetched->expires_at = entry.expires_at;
 		}
 	}

@@ -27,6 +27,7 @@ typedef struct IdemFetched
 {
 	IdemFetchOutcome outcome;
 	struct varlena *value;		/* of hit and stale, a copy */
+	bool		is_json;		/* likewise */
 	TimestampTz expires_at;		/* likewise */
 	int64		fence;			/* of compute */
 } IdemFetched;

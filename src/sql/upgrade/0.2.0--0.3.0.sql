@@ -290,3 +290,51 @@ BEGIN
 	END IF;
 END
 $update$;
+
+-- cache
+DROP FUNCTION idemstore.cache_set_bytes(text, bytea, interval, text[], bigint);
+DROP FUNCTION idemstore.cache_get_many(text[]);
+DROP FUNCTION idemstore.cache_fetch(text, interval, interval, interval);
+DROP TYPE idemstore.cache_fetched;
+
+CREATE TYPE idemstore.cache_fetched AS (
+	outcome text,
+	value json,
+	fence bigint,
+	expires_at timestamp with time zone,
+	value_bytes bytea
+);
+COMMENT ON TYPE idemstore.cache_fetched IS
+	'What cache_fetch() found. outcome: hit (value or value_bytes, as the entry holds json or bytes; expires_at), stale (the same, and expires_at is past), compute (fence: compute the value and call cache_set() with it) or in_progress (somebody else computes it). expires_at is NULL for never.';
+
+CREATE FUNCTION idemstore.cache_set_bytes(
+	key text,
+	value_text text DEFAULT NULL,
+	ttl interval DEFAULT '0',
+	tags text[] DEFAULT NULL,
+	fence bigint DEFAULT NULL,
+	value bytea DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_set_bytes_0_3';
+COMMENT ON FUNCTION idemstore.cache_set_bytes(text, text, interval, text[], bigint, bytea) IS
+	'As cache_set(), for bytes: value_text, kept as its UTF-8 bytes, or value, but not both. Errors: 22004 there is no value, 22021 value_text is not UTF-8, in a SQL_ASCII database, 22023, 54000, 25006, ID413.';
+
+CREATE FUNCTION idemstore.cache_get_many(
+	keys text[]
+) RETURNS TABLE (key text, value json, value_bytes bytea)
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_get_many_0_3';
+COMMENT ON FUNCTION idemstore.cache_get_many(text[]) IS
+	'The value of every key: one row each, in their order; value or value_bytes, as the entry holds json or bytes, both NULL on a miss. Sees what SELECT would see. Errors: 22004, 22023, 54000.';
+
+CREATE FUNCTION idemstore.cache_fetch(
+	key text,
+	lease interval DEFAULT '10 s',
+	stale interval DEFAULT '0',
+	wait interval DEFAULT '0'
+) RETURNS idemstore.cache_fetched
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_fetch_0_3';
+COMMENT ON FUNCTION idemstore.cache_fetch(text, interval, interval, interval) IS
+	'Get a value, and if there is none make one caller compute it: compute with a fence for him, held for lease (at most an hour), while the others get stale (expired for less than stale, as long as idemstore.cache_keep_stale keeps it), or wait as long as wait (at most a day) for the value, or are told in_progress. When the lease is over, the next caller computes. Sees what is committed now, whatever the isolation level. Errors: 22004, 22023, 54000, 25006.';
