@@ -1,10 +1,12 @@
 -- EXECUTE is the gate: nobody has it unless grant_usage gave it
 CREATE ROLE regress_idem_app;
 CREATE ROLE regress_idem_operator;
+CREATE ROLE regress_idem_monitor;
 CREATE ROLE regress_idem_nobody;
 
 SELECT idemstore.grant_usage('regress_idem_app');
 SELECT idemstore.grant_usage('regress_idem_operator', 'operator');
+SELECT idemstore.grant_usage('regress_idem_monitor', 'monitor');
 
 CREATE FUNCTION pg_temp.may(role text) RETURNS SETOF text
 LANGUAGE sql AS $$
@@ -13,7 +15,9 @@ LANGUAGE sql AS $$
 	ORDER BY 1
 $$;
 SELECT * FROM pg_temp.may('regress_idem_app');
-SELECT * FROM pg_temp.may('regress_idem_operator');
+SELECT may AS operator_also FROM pg_temp.may('regress_idem_operator') EXCEPT SELECT * FROM pg_temp.may('regress_idem_app') EXCEPT SELECT * FROM pg_temp.may('regress_idem_monitor') ORDER BY 1;
+SELECT * FROM pg_temp.may('regress_idem_monitor');
+SELECT * FROM pg_temp.may('regress_idem_app') EXCEPT SELECT * FROM pg_temp.may('regress_idem_operator');
 SELECT * FROM pg_temp.may('regress_idem_nobody');
 SELECT relname, has_table_privilege('regress_idem_app', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE') AS app, has_table_privilege('regress_idem_operator', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE') AS operator
 	FROM pg_class WHERE relnamespace = 'idemstore'::regnamespace AND relkind IN ('r', 'v') ORDER BY relname;
@@ -34,7 +38,9 @@ SELECT key FROM idemstore.idempotency_records;
 SET idemstore.test_clock = '2026-01-01 00:00:00+00';
 SET idemstore.max_body_size = '1GB';
 SET ROLE regress_idem_operator;
-SELECT idemstore.start_processing('k');
+SELECT outcome FROM idemstore.start_processing('k4', ttl => '1 us');
+SELECT idemstore.grant_usage('regress_idem_nobody');
+SELECT idemstore.revoke_usage('regress_idem_app');
 SELECT removed FROM idemstore.expire();
 CALL idemstore.expire_all();
 
@@ -46,8 +52,6 @@ SELECT idemstore.drop_rate_limit('r');
 SELECT idemstore.acquire('r');
 SET ROLE regress_idem_operator;
 SELECT idemstore.set_rate_limit('r', 2, '1 h'), idemstore.set_rate_limit('gone', 2, '1 h'), idemstore.drop_rate_limit('gone'), idemstore.set_adaptive_rate_limit('a', 10);
-SELECT idemstore.acquire('r');
-SELECT idemstore.rate_limit_reset('r');
 SELECT quota FROM idemstore.rate_limits;
 SELECT state FROM idemstore.rate_limit_state;
 SET ROLE regress_idem_app;
@@ -73,7 +77,13 @@ SELECT idemstore.stats_counts();
 SELECT idemstore.stats_sizes('cache');
 SELECT idemstore.in_flight_claims();
 SELECT idemstore.stats_reset();
+SET ROLE regress_idem_monitor;
+SELECT family, live FROM idemstore.stats;
+SELECT key FROM idemstore.in_flight;
+SELECT idemstore.stats_reset();
+SELECT idemstore.cache_get('k');
 SET ROLE regress_idem_operator;
+SELECT role, level FROM idemstore.usage_levels WHERE role LIKE 'regress_idem_%' ORDER BY 1;
 SELECT idemstore.stats_reset();
 SELECT family, calls -> 'started' AS started, live, expired, oldest_in_progress IS NOT NULL AS is_at_work, removed, table_size > 0 AS has_size, index_size > 0 AS has_indexes FROM idemstore.stats;
 SELECT family, key, state FROM idemstore.in_flight;
@@ -83,5 +93,5 @@ RESET ROLE;
 
 SELECT key FROM idemstore.idempotency_records;
 TRUNCATE idemstore.idempotency_records, idemstore.rate_limits, idemstore.rate_limit_state, idemstore.cooldowns;
-DROP OWNED BY regress_idem_app, regress_idem_operator;
-DROP ROLE regress_idem_app, regress_idem_operator, regress_idem_nobody;
+DROP OWNED BY regress_idem_app, regress_idem_operator, regress_idem_monitor;
+DROP ROLE regress_idem_app, regress_idem_operator, regress_idem_monitor, regress_idem_nobody;

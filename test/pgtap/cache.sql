@@ -131,7 +131,7 @@ CREATE ROLE idem_cache_application;
 CREATE ROLE idem_cache_operator;
 SELECT lives_ok($$SELECT idemstore.grant_usage('idem_cache_application'), idemstore.grant_usage('idem_cache_operator', 'operator')$$, 'grant_usage');
 SELECT is_empty($$SELECT proname FROM functions WHERE NOT has_function_privilege('idem_cache_application', oid, 'EXECUTE')$$, 'a program may call all of them');
-SELECT is_empty($$SELECT proname FROM functions WHERE has_function_privilege('idem_cache_operator', oid, 'EXECUTE')$$, 'an operator none of them');
+SELECT is_empty($$SELECT proname FROM functions WHERE NOT has_function_privilege('idem_cache_operator', oid, 'EXECUTE')$$, 'an operator as well');
 
 -- settings
 SELECT results_eq(

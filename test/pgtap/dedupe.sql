@@ -108,8 +108,8 @@ SELECT is_empty(
 	'an application may call all of them');
 SELECT is_empty(
 	$$SELECT name FROM contract JOIN pg_proc ON proname = name AND pronamespace = 'idemstore'::regnamespace
-		WHERE has_function_privilege('idemstore_pgtap_operator', pg_proc.oid, 'EXECUTE')$$,
-	'an operator who is no application, none');
+		WHERE NOT has_function_privilege('idemstore_pgtap_operator', pg_proc.oid, 'EXECUTE')$$,
+	'an operator as well');
 SELECT is_empty(
 	$$SELECT name FROM contract AS c JOIN pg_proc AS p ON p.proname = c.name
 		WHERE p.pronamespace = 'idemstore'::regnamespace AND prosecdef$$,

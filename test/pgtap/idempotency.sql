@@ -1,7 +1,7 @@
 -- The public contract of the idempotency family: what others build on.
 BEGIN;
 LOAD 'idemstore';
-SELECT plan(86);
+SELECT plan(83);
 
 -- the table and its columns, in order
 SELECT has_table('idemstore', 'idempotency_records', 'the table is there');
@@ -102,8 +102,7 @@ INSERT INTO contract VALUES
 	('forget_scope', 'scope text', 'bigint', 'v', 'u'),
 	('fingerprint', 'payload json, exclude text[] DEFAULT ''{}''::text[]', 'text', 'i', 's'),
 	('expire', 'max_rows integer DEFAULT 10000, OUT relation text, OUT removed bigint', 'SETOF record', 'v', 'u'),
-	('expire_all', 'IN batch_size integer DEFAULT 10000, IN max_duration interval DEFAULT NULL::interval', NULL, 'v', 'u'),
-	('grant_usage', 'role regrole, level text DEFAULT ''application''::text', 'void', 'v', 'u');
+	('expire_all', 'IN batch_size integer DEFAULT 10000, IN max_duration interval DEFAULT NULL::interval', NULL, 'v', 'u');
 SELECT is(count(p.oid)::int, 1, name || ' has the signature of the contract')
 	FROM contract AS c LEFT JOIN pg_proc AS p ON p.proname = c.name
 		AND p.pronamespace = 'idemstore'::regnamespace
@@ -112,10 +111,10 @@ SELECT is(count(p.oid)::int, 1, name || ' has the signature of the contract')
 		AND p.provolatile::text = c.volatility
 		AND p.proparallel::text = c.parallel
 	GROUP BY name ORDER BY name;
--- beside those of dedupe, the cache, the rate limits, the statistics and the schedule, which have contracts of their own
+-- beside those of dedupe, the cache, the rate limits, the statistics, the schedule and the privileges, which have contracts of their own
 SELECT bag_eq(
 	$$SELECT proname::text COLLATE "default" FROM pg_proc
-		WHERE pronamespace = 'idemstore'::regnamespace AND proname !~ '^(dedupe|cache|invalidate|stats|in_flight)_|_expiry$|^expiry_'$$,
+		WHERE pronamespace = 'idemstore'::regnamespace AND proname !~ '^(dedupe|cache|invalidate|stats|in_flight)_|_expiry$|^expiry_|_usage$|^usage_'$$,
 	$$SELECT name FROM contract UNION ALL SELECT unnest('{acquire,acquire_all,adaptive_rate_limit_status,can_proceed,clear_cooldown,consume,drop_rate_limit,get_cooldown,get_wait_time,rate_limit_reset,rate_limit_status,rate_limits_changed,record_request,set_adaptive_rate_limit,set_cooldown,set_rate_limit,slots_handler,start_processing_support}'::text[])$$,
 	'there is no other function, and no name is overloaded');
 SELECT ok(obj_description(p.oid, 'pg_proc') ~ 'Errors: .*[0-9I][0-9D][0-9]{3}', name || ' says its errors in its comment')

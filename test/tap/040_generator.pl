@@ -69,8 +69,8 @@ my %is_understood = (
 	'0A000' => sub { $_[0]{is_by_oid} || $never_succeeds{ $_[1] } },
 	'39P01' => sub { $never_succeeds{ $_[1] } },
 	'42601' => sub { $_[0]{is_misnamed} },
-	'42602' => sub { $_[1] eq 'grant_usage' },
-	'42704' => sub { $_[1] eq 'grant_usage' },
+	'42602' => sub { $_[1] =~ /^(?:grant|revoke)_usage$/ },
+	'42704' => sub { $_[1] =~ /^(?:grant|revoke)_usage$/ },
 	'42804' => sub { $_[0]{has_rubbish} || $never_succeeds{ $_[1] } },
 	'42883' => sub { $_[0]{is_misnamed} || $never_succeeds{ $_[1] } },
 	'54000' => sub { $_[0]{has_rubbish} });

@@ -19,7 +19,7 @@ $node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
 my $has_pg_cron = has_pg_cron($node);
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_cron'\ncron.database_name = 'mydb'") if $has_pg_cron;
 $node->start;
-$node->safe_psql('postgres', 'CREATE DATABASE mydb; CREATE ROLE my_application; CREATE ROLE my_operator');
+$node->safe_psql('postgres', 'CREATE DATABASE mydb; CREATE ROLE my_application; CREATE ROLE my_operator; CREATE ROLE my_monitoring');
 $node->safe_psql('mydb', 'CREATE EXTENSION pg_cron') if $has_pg_cron;
 
 # mydb.dump is written where we are.
@@ -49,7 +49,7 @@ foreach my $chapter (qw(Install Operate))
 		$runner{$language}->($block, "$chapter, block $nblocks{run}");
 	}
 }
-is("$nblocks{run} $nblocks{skipped}", $has_pg_cron ? '12 2' : '11 3', 'so many blocks were run, and so many say why not');
+is("$nblocks{run} $nblocks{skipped}", $has_pg_cron ? '12 3' : '11 4', 'so many blocks were run, and so many say why not');
 is($node->safe_psql('mydb', "SELECT count(*) FROM pg_extension WHERE extname = 'idemstore'"),
 	'0', 'in the end the extension is gone');
 is( $node->safe_psql('copy', "SELECT extversion = (SELECT default_version FROM pg_available_extensions WHERE name = extname)

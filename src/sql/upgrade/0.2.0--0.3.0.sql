@@ -202,7 +202,7 @@ DROP FUNCTION idemstore.stats_reset();
 COMMENT ON FUNCTION idemstore.stats_counts() IS
 	'What is behind the view stats: the counters. On a standby NULL but for family and as_of, unless stats_counters is logged.';
 
--- privileges.sql creates it anew.
+-- privileges: privileges.sql creates it anew.
 DROP FUNCTION idemstore.grant_usage(regrole, text);
 
 -- idempotency
@@ -338,3 +338,27 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_cache_fetch_0_3';
 COMMENT ON FUNCTION idemstore.cache_fetch(text, interval, interval, interval) IS
 	'Get a value, and if there is none make one caller compute it: compute with a fence for him, held for lease (at most an hour), while the others get stale (expired for less than stale, as long as idemstore.cache_keep_stale keeps it), or wait as long as wait (at most a day) for the value, or are told in_progress. When the lease is over, the next caller computes. Sees what is committed now, whatever the isolation level. Errors: 22004, 22023, 54000, 25006.';
+-- 0.2.0 revoked from PUBLIC what pg_dump warns of at every dump: the row types of
+-- tables and views.
+DO $$
+DECLARE
+	row_types pg_catalog.oid[] := ARRAY(
+		SELECT t.oid
+		FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.typrelid
+		WHERE t.typnamespace OPERATOR(pg_catalog.=) 'idemstore'::pg_catalog.regnamespace
+			AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,v}'));
+	row_type pg_catalog.regtype;
+BEGIN
+	UPDATE pg_catalog.pg_type SET typacl = NULL
+	WHERE oid OPERATOR(pg_catalog.=) ANY (row_types) AND pg_catalog.cardinality(typacl) OPERATOR(pg_catalog.=) 1;
+	FOR row_type IN
+		SELECT t.oid FROM pg_catalog.pg_type AS t
+		WHERE t.oid OPERATOR(pg_catalog.=) ANY (row_types) AND t.typacl IS NOT NULL
+	LOOP
+		EXECUTE pg_catalog.format('GRANT USAGE ON TYPE %s TO PUBLIC', row_type);
+	END LOOP;
+	DELETE FROM pg_catalog.pg_init_privs
+	WHERE classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
+		AND objoid OPERATOR(pg_catalog.=) ANY (row_types);
+END
+$$;

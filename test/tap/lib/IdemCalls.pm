@@ -11,7 +11,7 @@ use IdemValues qw(pick chance sensible_value odd_value);
 # more often, those that end everything, or change catalogs, less.
 my %weight = (
 	start_processing => 16, dedupe_register_or_join => 8, cache_set => 8, set_rate_limit => 8, acquire => 8,
-	forget_scope => 1, cache_clear => 1, dedupe_clear => 1, expire => 1, expire_all => 1, grant_usage => 1);
+	forget_scope => 1, cache_clear => 1, dedupe_clear => 1, expire => 1, expire_all => 1, grant_usage => 1, revoke_usage => 1);
 my $default_weight = 4;
 
 # Each with its name, kind, number of arguments that have defaults, comment, and

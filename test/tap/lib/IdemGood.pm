@@ -63,6 +63,7 @@ my %arguments = (
 	rate_limit_status => "'KEY'",
 	record_request => "'KEY'",
 	release => "'KEY'",
+	revoke_usage => "'ROLE', 'monitor'",
 	schedule_expiry => [ '', '55000' ],    # without pg_cron
 	set_adaptive_rate_limit => "'KEY'",
 	set_cooldown => "'KEY', 'tomorrow'",
@@ -82,6 +83,7 @@ my %arguments = (
 	stats_table => "'cache'",
 	success => "'KEY', '1'",
 	unschedule_expiry => '',
+	usage_privileges => '',
 	wait => "'KEY absent', '1 ms'");
 
 # Those that nobody calls.
