@@ -9,6 +9,7 @@
 #include "slots/chain.h"
 #include "slots/meta.h"
 
+static void give_back_all(Relation rel, const Buffer *pages, int npages);
 static Buffer take_free_page(Relation rel, Buffer first);
 static void begin_page(IdemSlotsEdit *edit, Buffer first, Buffer buffer);
 static bool try_to_empty(Relation rel, Buffer first, Buffer last, Buffer buffer);
@@ -53,19 +54,50 @@ idem_slots_chain_length(Relation rel, Buffer first)
 	return length;
 }
 
+/* Who has had to wait looks first at what others have made meanwhile. */
 Buffer
 idem_slots_chain_grow(Relation rel, Buffer first)
 {
-	Buffer		buffer = take_free_page(rel, first);
+	Buffer		pages[IDEM_SLOTS_MAX_EXTENSION];
+	Buffer		buffer;
 	IdemSlotsEdit edit;
+	int			npages = 0;
+	int			tries;
 
-	if (BufferIsValid(buffer))
-		return buffer;
-	buffer = idem_slots_meta_extend(rel);
+	for (tries = 0; npages == 0; tries++)
+	{
+		buffer = take_free_page(rel, first);
+		if (BufferIsValid(buffer))
+			return buffer;
+		npages = idem_slots_meta_extend(rel, pages, 1, tries > 0);
+	}
 	idem_slots_edit_begin(&edit, rel);
-	begin_page(&edit, first, buffer);
+	begin_page(&edit, first, pages[0]);
 	idem_slots_edit_end(&edit);
-	return buffer;
+	give_back_all(rel, pages + 1, npages - 1);
+	return pages[0];
+}
+
+void
+idem_slots_chain_stock(Relation rel, int npages)
+{
+	Buffer		pages[IDEM_SLOTS_MAX_EXTENSION];
+
+	npages = idem_slots_meta_extend(rel, pages, Min(npages, IDEM_SLOTS_MAX_EXTENSION),
+									true);
+	give_back_all(rel, pages, npages);
+}
+
+static void
+give_back_all(Relation rel, const Buffer *pages, int npages)
+{
+	int			i;
+
+	for (i = npages - 1; i >= 0; i--)
+	{
+		idem_slots_chain_give_back(rel, pages[i]);
+		UnlockReleaseBuffer(pages[i]);
+	}
 }
 
 /* A page of the free list is reached through block 0 alone. */
@@ -79,6 +111,7 @@ take_free_page(Relation rel, Buffer first)
 	if (block != InvalidBlockNumber)
 	{
 		IdemSlotsEdit edit;
+		IdemSlotsMeta *content;
 		BlockNumber next;
 
 		buffer = ReadBuffer(rel, block);
@@ -86,7 +119,9 @@ take_free_page(Relation rel, Buffer first)
 		next = idem_slots_page_next(BufferGetPage(buffer));
 		idem_slots_edit_begin(&edit, rel);
 		begin_page(&edit, first, buffer);
-		idem_slots_meta_of(idem_slots_edit_page(&edit, meta))->free = next;
+		content = idem_slots_meta_of(idem_slots_edit_page(&edit, meta));
+		content->free = next;
+		content->nfree--;
 		idem_slots_edit_end(&edit);
 	}
 	UnlockReleaseBuffer(meta);
@@ -253,4 +288,5 @@ free_page(IdemSlotsEdit *edit, Buffer buffer, Buffer meta)
 
 	idem_slots_page_init(page, IDEM_SLOTS_FREE, 0, 0, content->free);
 	content->free = BufferGetBlockNumber(buffer);
+	content->nfree++;
 }

@@ -25,6 +25,9 @@ extern Buffer idem_slots_chain_next(Relation rel, Buffer first, Buffer buffer);
 /* Put an empty page behind the first one; pinned and locked exclusively. */
 extern Buffer idem_slots_chain_grow(Relation rel, Buffer first);
 
+/* Make so many free pages in advance.  No page of any chain may be locked. */
+extern void idem_slots_chain_stock(Relation rel, int npages);
+
 /* how many pages */
 extern int	idem_slots_chain_length(Relation rel, Buffer first);
 

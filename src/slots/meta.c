@@ -294,15 +294,37 @@ idem_slots_meta_add_segment(Relation rel, BlockNumber *begin)
 	return true;
 }
 
-Buffer
-idem_slots_meta_extend(Relation rel)
+int
+idem_slots_meta_extend(Relation rel, Buffer pages[IDEM_SLOTS_MAX_EXTENSION],
+					   int npages, bool waits)
 {
-	Buffer		buffer;
+	int			i;
 
-	LockRelationForExtension(rel, ExclusiveLock);
-	buffer = new_page(rel, P_NEW, 0);
+	if (!ConditionalLockRelationForExtension(rel, ExclusiveLock))
+	{
+		LockRelationForExtension(rel, ExclusiveLock);
+		if (!waits)
+		{
+			UnlockRelationForExtension(rel, ExclusiveLock);
+			return 0;
+		}
+	}
+	npages = Max(npages, 1 + RelationExtensionLockWaiterCount(rel));
+	npages = Min(npages, IDEM_SLOTS_MAX_EXTENSION);
+	for (i = 0; i < npages; i++)
+		pages[i] = new_page(rel, P_NEW, 0);
 	UnlockRelationForExtension(rel, ExclusiveLock);
-	return buffer;
+	return npages;
+}
+
+uint32
+idem_slots_meta_nfree(Relation rel)
+{
+	Buffer		buffer = idem_slots_meta_lock(rel, BUFFER_LOCK_SHARE);
+	uint32		nfree = idem_slots_meta_of(BufferGetPage(buffer))->nfree;
+
+	UnlockReleaseBuffer(buffer);
+	return nfree;
 }
 
 IdemSlotsHand

@@ -16,6 +16,9 @@
 #include "slots/edit.h"
 #include "slots/map.h"
 
+/* by so many pages at most is the file extended at once */
+#define IDEM_SLOTS_MAX_EXTENSION	32
+
 /* Where the sweep is, and what it has seen. */
 typedef struct IdemSlotsHand
 {
@@ -33,6 +36,7 @@ typedef struct IdemSlotsMeta
 	uint32		nbuckets;
 	uint32		nsegments;
 	BlockNumber free;			/* the first free page */
+	uint32		nfree;			/* and how many there are */
 	IdemSlotsHand hand;
 	BlockNumber segments[IDEM_SLOTS_MAX_SEGMENTS];
 } IdemSlotsMeta;
@@ -68,7 +72,13 @@ extern bool idem_slots_meta_add_segment(Relation rel, BlockNumber *begin);
 extern IdemSlotsHand idem_slots_meta_hand(Relation rel);
 extern void idem_slots_meta_set_hand(Relation rel, const IdemSlotsHand *hand);
 
-/* A zeroed page at the end of the file, locked exclusively. */
-extern Buffer idem_slots_meta_extend(Relation rel);
+/*
+ * Zeroed pages at the end of the file, locked exclusively: so many, or one for
+ * each who waits to do the same, whose number is returned.  Unless it is told to
+ * wait its turn: then none when another was at it, who may have made free ones.
+ */
+extern int	idem_slots_meta_extend(Relation rel, Buffer pages[IDEM_SLOTS_MAX_EXTENSION],
+								   int npages, bool waits);
+extern uint32 idem_slots_meta_nfree(Relation rel);
 
 #endif							/* IDEM_SLOTS_META_H */

@@ -71,7 +71,7 @@ find_where_it_lay(const IdemSlots *slots, const IdemSlot *slot, Size size, Room 
 	return true;
 }
 
-/* Who finds no room on the first page owes a split; two in a long chain. */
+/* Who finds no room on the first page owes a split. */
 static void
 find_in_chain(IdemSlots *slots, const IdemSlot *slot, Size size, Room *room)
 {
@@ -96,7 +96,7 @@ find_in_chain(IdemSlots *slots, const IdemSlot *slot, Size size, Room *room)
 		}
 	}
 	if (room->page != slot->bucket)
-		slots->nsplits = Max(slots->nsplits, Max(npages, slot->npages) > 2 ? 2 : 1);
+		slots->crowded = Max(slots->crowded, Max(npages, slot->npages));
 }
 
 /* Does it fit on this page, where so many bytes are won in any case? */

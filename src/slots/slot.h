@@ -34,7 +34,8 @@ typedef struct IdemSlots
 	bool		may_lose_changes;	/* of a logged table, in a crash */
 	const IdemSlot *locked;		/* what this call has locked */
 	int			nlocked;
-	int			nsplits;		/* that this call owes to its buckets */
+	int			crowded;		/* pages of the longest chain whose first one
+								 * had no room; 0 for none */
 } IdemSlots;
 
 #endif							/* IDEM_SLOTS_SLOT_H */

@@ -76,9 +76,9 @@ idem_slots_open(IdemSlots *slots, Relation rel, LOCKMODE lockmode)
 void
 idem_slots_grow(IdemSlots *slots)
 {
-	if (slots->nsplits > 0)
-		idem_slots_split(slots->rel, slots->nsplits);
-	slots->nsplits = 0;
+	if (slots->crowded > 0)
+		idem_slots_split(slots->rel, slots->crowded);
+	slots->crowded = 0;
 }
 
 void

@@ -23,10 +23,14 @@
 #include "slots/meta.h"
 #include "slots/split.h"
 
+/* in chains longer than these: split twice; thrice, and wait for who splits */
+#define LONG_CHAIN		2
+#define VERY_LONG_CHAIN	3
+
 typedef struct Split
 {
 	Relation	rel;
-	int			n;				/* to be made */
+	int			chain_length;	/* that the caller has met */
 	uint32		from;
 	uint32		to;
 	int			level;			/* of both, when it is done */
@@ -39,7 +43,9 @@ typedef struct Split
 } Split;
 
 static void split_if_free(void *argument);
+static bool get_right(Split *split);
 static bool choose(Split *split);
+static void stock_up(Split *split);
 static bool make_segment(Split *split);
 static bool split_one(Split *split);
 static void lock_both(Split *split);
@@ -57,9 +63,9 @@ static void forget_on_page(Split *split, Buffer buffer);
 static void give_back_segment(void *argument);
 
 void
-idem_slots_split(Relation rel, int n)
+idem_slots_split(Relation rel, int chain_length)
 {
-	Split		split = {.rel = rel, .n = n, .segment_begin = InvalidBlockNumber};
+	Split		split = {.rel = rel, .chain_length = chain_length, .segment_begin = InvalidBlockNumber};
 	ErrorData  *error = idem_attempt(split_if_free, &split);
 
 	if (error == NULL)
@@ -79,19 +85,36 @@ static void
 split_if_free(void *argument)
 {
 	Split	   *split = argument;
+	int			n = 1 + (split->chain_length > LONG_CHAIN) + (split->chain_length > VERY_LONG_CHAIN);
 	int			i;
 
-	if (!ConditionalLockPage(split->rel, IDEM_SLOTS_META_BLOCK, ExclusiveLock))
+	if (!get_right(split))
 		return;
-	for (i = 0; i < split->n; i++)
+	for (i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!choose(split))
 			break;
+		stock_up(split);
 		while (!split_one(split))
 			CHECK_FOR_INTERRUPTS();
 	}
 	UnlockPage(split->rel, IDEM_SLOTS_META_BLOCK, ExclusiveLock);
+}
+
+/*
+ * When more add rows than one can split for, they have to wait for him, or
+ * chains would become longer and longer.  He waits for none of them.
+ */
+static bool
+get_right(Split *split)
+{
+	if (ConditionalLockPage(split->rel, IDEM_SLOTS_META_BLOCK, ExclusiveLock))
+		return true;
+	if (split->chain_length <= VERY_LONG_CHAIN)
+		return false;
+	LockPage(split->rel, IDEM_SLOTS_META_BLOCK, ExclusiveLock);
+	return true;
 }
 
 /* Which bucket is next?  False when the map is full. */
@@ -106,6 +129,20 @@ choose(Split *split)
 	return idem_slots_map_segment(split->to) < map->nsegments || make_segment(split);
 }
 
+/*
+ * Who finds no free page extends the file, and has a bucket locked meanwhile,
+ * perhaps the one to be split next.  So there are to be some.
+ */
+static void
+stock_up(Split *split)
+{
+	uint32		wanted = Min(split->to / 8, IDEM_SLOTS_MAX_EXTENSION);
+	uint32		nfree = idem_slots_meta_nfree(split->rel);
+
+	if (nfree < wanted)
+		idem_slots_chain_stock(split->rel, wanted - nfree);
+}
+
 static bool
 make_segment(Split *split)
 {
@@ -118,17 +155,20 @@ make_segment(Split *split)
 }
 
 /*
- * False, with nothing changed, when the new chain had too few pages: it has one
- * more now.  It is extended while nothing is locked that anybody could wait for.
+ * False, with nothing changed, when the new chain had too few pages: it has as
+ * many as it needed now.  They are found while nothing is locked that anybody
+ * could wait for.
  */
 static bool
 split_one(Split *split)
 {
+	int			nmissing;
 	bool		is_enough;
 
 	lock_both(split);
 	collect(split);
-	is_enough = idem_slots_chain_length(split->rel, split->first_to) >= split->nimages;
+	nmissing = split->nimages - idem_slots_chain_length(split->rel, split->first_to);
+	is_enough = nmissing <= 0;
 	if (is_enough)
 	{
 		copy(split);
@@ -136,13 +176,10 @@ split_one(Split *split)
 		forget(split);
 		idem_slots_chain_tidy(split->rel, split->first_to);
 		idem_slots_chain_tidy(split->rel, split->first_from);
-		UnlockReleaseBuffer(split->first_from);
 	}
-	else
-	{
-		UnlockReleaseBuffer(split->first_from);
+	UnlockReleaseBuffer(split->first_from);
+	for (; nmissing > 0; nmissing--)
 		UnlockReleaseBuffer(idem_slots_chain_grow(split->rel, split->first_to));
-	}
 	UnlockReleaseBuffer(split->first_to);
 	pfree(split->images);
 	return is_enough;

@@ -264,30 +264,26 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'idemstore_fingerprint_0_3';
 COMMENT ON FUNCTION idemstore.fingerprint(json, text[]) IS
 	'SHA-256 in hexadecimal over the payload as canonical JSON: of equal keys the last, keys sorted by their bytes, numbers as plain decimals without trailing zeroes, or as 1.5e1000 where that takes more than 1,000 digits, no white space, UTF-8. Takes all JSON, also what jsonb refuses, in time that grows as the payload does. exclude: top-level keys that do not count. The same on every version of PostgreSQL and in every encoding. NULL of NULL. Errors: 22004 exclude contains NULL, 22021 a string that is not UTF-8, in a SQL_ASCII database, 22P05 a character that UTF-8 has not.';
--- The tables of slots, whose pages have another form now: a change of type that
--- changes nothing writes one anew. What a crash would empty begins anew, but for
--- the cooldowns.
-ALTER TABLE idemstore.cooldowns
-	ALTER COLUMN until TYPE timestamp with time zone
-	USING until OPERATOR(pg_catalog.+) pg_catalog.make_interval();
+
+-- The tables of slots, whose pages have another form now: a way to the heap and
+-- back writes one anew. What a crash would empty begins anew, but for cooldowns.
 DO LANGUAGE plpgsql $update$
+DECLARE
+	slots record;
 BEGIN
-	IF (SELECT relpersistence OPERATOR(pg_catalog.=) 'p' FROM pg_catalog.pg_class
-			WHERE oid OPERATOR(pg_catalog.=) 'idemstore.rate_limit_state'::pg_catalog.regclass) THEN
-		ALTER TABLE idemstore.rate_limit_state
-			ALTER COLUMN expires_at TYPE timestamp with time zone
-			USING expires_at OPERATOR(pg_catalog.+) pg_catalog.make_interval();
-	ELSE
-		TRUNCATE idemstore.rate_limit_state;
-	END IF;
-	IF (SELECT relpersistence OPERATOR(pg_catalog.=) 'p' FROM pg_catalog.pg_class
-			WHERE oid OPERATOR(pg_catalog.=) 'idemstore.stats_counters'::pg_catalog.regclass) THEN
-		ALTER TABLE idemstore.stats_counters
-			ALTER COLUMN expires_at TYPE timestamp with time zone
-			USING expires_at OPERATOR(pg_catalog.+) pg_catalog.make_interval();
-	ELSE
-		TRUNCATE idemstore.stats_counters;
-	END IF;
+	FOR slots IN
+		SELECT c.relname AS name, c.relname OPERATOR(pg_catalog.=) 'cooldowns' OR c.relpersistence OPERATOR(pg_catalog.=) 'p' AS is_kept
+		FROM pg_catalog.pg_class AS c
+		WHERE c.relnamespace OPERATOR(pg_catalog.=) 'idemstore'::pg_catalog.regnamespace
+			AND c.relname OPERATOR(pg_catalog.=) ANY ('{rate_limit_state,cooldowns,stats_counters}'::pg_catalog.name[])
+	LOOP
+		IF slots.is_kept THEN
+			EXECUTE pg_catalog.format('ALTER TABLE idemstore.%I SET ACCESS METHOD heap', slots.name);
+			EXECUTE pg_catalog.format('ALTER TABLE idemstore.%I SET ACCESS METHOD idemstore_slots', slots.name);
+		ELSE
+			EXECUTE pg_catalog.format('TRUNCATE idemstore.%I', slots.name);
+		END IF;
+	END LOOP;
 END
 $update$;
 
