@@ -28,6 +28,8 @@ static void open_indexes(IdemTable *table);
 static List *find_arbiters(const IdemTable *table);
 static bool is_copy(Relation index, Relation pkey);
 static bool has_column_of(Relation index, Relation pkey, int column);
+static IdemLockResult lock_base(IdemTable *table, LockTupleMode mode,
+								TransactionId *locker);
 static TM_Result hold(IdemTable *table, LockWaitPolicy policy);
 static bool has_waited_for_blocker(TupleTableSlot *slot, LockTupleMode mode);
 static TM_Result update(IdemTable *table, bool wait, IdemIndexUpdate *index_update);
@@ -188,16 +190,28 @@ has_column_of(Relation index, Relation pkey, int column)
 IdemLockResult
 idem_store_tuple_lock(IdemTable *table, TransactionId *locker)
 {
+	return lock_base(table, LockTupleExclusive, locker);
+}
+
+IdemLockResult
+idem_store_tuple_lock_weakly(IdemTable *table, TransactionId *locker)
+{
+	return lock_base(table, LockTupleNoKeyExclusive, locker);
+}
+
+static IdemLockResult
+lock_base(IdemTable *table, LockTupleMode mode, TransactionId *locker)
+{
 	ItemPointerData tid = table->base.slot->tts_tid;
 	TM_FailureData failure;
 	TM_Result	result;
 
 	result = table_tuple_lock(table->rel, &tid, GetActiveSnapshot(),
 							  table->base.slot, GetCurrentCommandId(false),
-							  LockTupleExclusive, LockWaitSkip, 0, &failure);
+							  mode, LockWaitSkip, 0, &failure);
 	if (result == TM_WouldBlock)
 	{
-		*locker = idem_store_blocker_find(table->base.slot, LockTupleExclusive);
+		*locker = idem_store_blocker_find(table->base.slot, mode);
 		return TransactionIdIsValid(*locker) ? IDEM_LOCK_BUSY : IDEM_LOCK_ROW_MOVED;
 	}
 	table->is_base_locked = is_written(table, result);

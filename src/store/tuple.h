@@ -31,6 +31,10 @@ extern bool idem_store_tuple_insert(IdemTable *table, const Datum *values,
 extern IdemLockResult idem_store_tuple_lock(IdemTable *table,
 											TransactionId *locker);
 
+/* likewise, for an update that idem_store_tuple_hold lets pass */
+extern IdemLockResult idem_store_tuple_lock_weakly(IdemTable *table,
+												   TransactionId *locker);
+
 /*
  * Lock all versions of the base FOR KEY SHARE to the end of the transaction:
  * updates pass, idem_store_tuple_lock does not.  Waits for an open takeover.

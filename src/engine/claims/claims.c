@@ -42,7 +42,8 @@ typedef enum Step
 	LOOK_AGAIN,
 	INSERT,
 	RECLAIM,
-	TAKE_OVER
+	TAKE_OVER,
+	HOLD_LONGER					/* who has the claim already */
 } Step;
 
 /* one look at the record, and what was decided on it */
@@ -64,7 +65,9 @@ static bool is_mismatch(const IdemStart *request, const IdemRecord *record);
 static bool claim(Look *look, Step step);
 static bool claim_unique(Look *look, Step step);
 static bool has_rival(Look *look);
+static bool hold_longer(Look *look);
 static bool claim_base(Look *look, Step step);
+static bool answer_locked(Look *look, IdemLockResult result, TransactionId locker);
 static bool may_be_written_soon(Look *look);
 static Step answer(Look *look, IdemOutcome outcome);
 static Step answer_blocked(Look *look, TransactionId blocker);
@@ -113,8 +116,8 @@ try_start(Look *look)
 	step = decide(look);
 	if (step == ANSWER || step == LOOK_AGAIN)
 		return step == ANSWER;
-	/* a takeover that keeps its record's fingerprint adds no second one */
-	if (request->unique_fingerprint &&
+	/* who keeps the record's fingerprint adds no second one */
+	if (request->unique_fingerprint && step != HOLD_LONGER &&
 		!(step == TAKE_OVER && look->record.fingerprint != NULL))
 		return claim_unique(look, step);
 	return claim(look, step);
@@ -164,7 +167,7 @@ decide_held(Look *look, const IdemStanding *standing)
 	if (request->owner != NULL &&
 		(standing->is_own || look->now < record->lease_expires_at) &&
 		idem_store_records_equal(request->owner, record->owner))
-		return answer_claim(look, IDEM_STARTED);
+		return HOLD_LONGER;
 	answer_blocked(look, InvalidTransactionId);
 	/* nobody but this transaction could end its own claim */
 	look->verdict->is_waitable = !standing->is_own;
@@ -182,6 +185,8 @@ is_mismatch(const IdemStart *request, const IdemRecord *record)
 static bool
 claim(Look *look, Step step)
 {
+	if (step == HOLD_LONGER)
+		return hold_longer(look);
 	if (step != INSERT)
 		return claim_base(look, step);
 	idem_claims_grant_anew(&look->record, look->request, look->now);
@@ -225,6 +230,31 @@ has_rival(Look *look)
 }
 
 /*
+ * The owner's lease becomes what he asks for now, if that is later.  The lock
+ * lets who merely asserts that he is the owner pass.
+ */
+static bool
+hold_longer(Look *look)
+{
+	TimestampTz lease_end = idem_claims_grant_lease_end(&look->record, look->request, look->now);
+	TransactionId locker;
+	IdemLockResult result;
+
+	if (lease_end > look->record.lease_expires_at)
+	{
+		result = idem_store_tuple_lock_weakly(&look->table, &locker);
+		if (result != IDEM_LOCKED)
+			return answer_locked(look, result, locker);
+		idem_store_records_read(&look->table, look->table.base.slot, &look->record);
+		look->record.lease_expires_at = lease_end;
+		if (!idem_store_records_update(&look->table, &look->record))
+			return false;
+	}
+	answer_claim(look, IDEM_STARTED);
+	return true;
+}
+
+/*
  * Take the row that stands there.  The exclusive lock, and not just the
  * update's, is what assert_owner's lock holds off.
  */
@@ -234,24 +264,29 @@ claim_base(Look *look, Step step)
 	TransactionId locker;
 	IdemLockResult result = idem_store_tuple_lock(&look->table, &locker);
 
-	if (result == IDEM_LOCK_ROW_MOVED)
-		return false;
+	if (result != IDEM_LOCKED)
+		return answer_locked(look, result, locker);
 	idem_store_records_read(&look->table, look->table.base.slot, &look->record);
-	if (result == IDEM_LOCK_BUSY)
-	{
-		if (may_be_written_soon(look))
-			return false;
-		answer_blocked(look, locker);
-		look->verdict->blocker_is_locker = true;
-		return true;
-	}
-
 	if (step == TAKE_OVER)
 		idem_claims_grant_next(&look->record, look->request, look->now);
 	else
 		idem_claims_grant_anew(&look->record, look->request, look->now);
 	answer_claim(look, IDEM_STARTED);
 	return idem_store_records_update(&look->table, &look->record);
+}
+
+/* false when the row moved on, or soon will */
+static bool
+answer_locked(Look *look, IdemLockResult result, TransactionId locker)
+{
+	if (result == IDEM_LOCK_ROW_MOVED)
+		return false;
+	idem_store_records_read(&look->table, look->table.base.slot, &look->record);
+	if (may_be_written_soon(look))
+		return false;
+	answer_blocked(look, locker);
+	look->verdict->blocker_is_locker = true;
+	return true;
 }
 
 /*

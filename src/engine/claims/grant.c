@@ -58,9 +58,15 @@ grant(IdemRecord *record, const IdemStart *request, TimestampTz now)
 		record->fence = idem_store_fences_next(record->fence);
 	record->attempt++;
 	record->expires_at = idem_clock_add(now, &request->ttl);
-	record->lease_expires_at = Min(idem_clock_add(now, &request->lease),
-								   record->expires_at);
+	record->lease_expires_at = idem_claims_grant_lease_end(record, request, now);
 	record->completed_at = IDEM_NO_INSTANT;
+}
+
+TimestampTz
+idem_claims_grant_lease_end(const IdemRecord *record, const IdemStart *request,
+							TimestampTz now)
+{
+	return Min(idem_clock_add(now, &request->lease), record->expires_at);
 }
 
 /*

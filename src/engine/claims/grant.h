@@ -46,4 +46,9 @@ extern void idem_claims_grant_next(IdemRecord *record, const IdemStart *request,
 extern bool idem_claims_grant_insert(IdemTable *table, IdemRecord *record,
 									 TimestampTz now);
 
+/* When does the lease end that is asked for, cut to the end of the record? */
+extern TimestampTz idem_claims_grant_lease_end(const IdemRecord *record,
+											   const IdemStart *request,
+											   TimestampTz now);
+
 #endif							/* IDEM_CLAIMS_GRANT_H */

@@ -64,10 +64,11 @@ decide_extend_lease(const IdemTarget *target, IdemRecord *record,
 					TimestampTz now, void *arg)
 {
 	Extension  *extension = arg;
+	TimestampTz lease_end;
 
 	require_claim(target, record);
-	record->lease_expires_at = Min(idem_clock_add(now, extension->lease),
-								   record->expires_at);
+	lease_end = Min(idem_clock_add(now, extension->lease), record->expires_at);
+	record->lease_expires_at = Max(record->lease_expires_at, lease_end);
 	extension->end = record->lease_expires_at;
 	return IDEM_UPDATE;
 }
