@@ -23,6 +23,7 @@
 #include "engine/common/count.h"
 #include "engine/common/wait.h"
 #include "pg/clock.h"
+#include "store/blocker.h"
 #include "store/idempotency.h"
 
 StaticAssertDecl(IDEM_COUNT_STARTED + IDEM_DUPLICATE == IDEM_COUNT_DUPLICATE,
@@ -57,6 +58,8 @@ typedef struct Look
 	int			nwaits;			/* for who may be about to write */
 } Look;
 
+static bool has_waited(IdemWaiter *waiter, const IdemStart *request,
+					   const IdemVerdict *verdict);
 static void start_once(const IdemStart *request, IdemVerdict *verdict);
 static bool try_start(Look *look);
 static Step decide(Look *look);
@@ -84,11 +87,24 @@ idem_claims_start(const IdemStart *request, IdemVerdict *verdict)
 					request->wait_us);
 	do
 		start_once(request, verdict);
-	while (verdict->is_waitable &&
-		   idem_wait_sleep(&waiter, verdict->blocker, verdict->blocker_is_locker,
-						   TransactionIdIsValid(verdict->blocker) ?
-						   PG_INT64_MAX : verdict->retry_after_us));
+	while (verdict->is_waitable && has_waited(&waiter, request, verdict));
 	idem_wait_end(&waiter);
+}
+
+/*
+ * Who starts only if there is no record can be told neither yes nor no while
+ * another transaction has an expired one: it is waited for, as INSERT does.
+ */
+static bool
+has_waited(IdemWaiter *waiter, const IdemStart *request, const IdemVerdict *verdict)
+{
+	bool		is_blocked = TransactionIdIsValid(verdict->blocker);
+
+	if (!request->only_if_absent)
+		return idem_wait_sleep(waiter, verdict->blocker, verdict->blocker_is_locker,
+							   is_blocked ? PG_INT64_MAX : verdict->retry_after_us);
+	idem_store_blocker_wait(verdict->blocker);
+	return true;
 }
 
 static void

@@ -23,7 +23,9 @@ typedef struct IdemStart
 	bool		unique_fingerprint;
 	pg_uuid_t	job_id;			/* of a job: that of the new claim */
 	bool		reopens_final;	/* a final record is claimed anew */
-	bool		only_if_absent; /* any live record is in progress to this call */
+	bool		only_if_absent; /* any live record is in progress to this
+								 * call, and who has an expired one is waited
+								 * for */
 	bool		is_complete;	/* the record is final at once, with this
 								 * value */
 	struct varlena *value;

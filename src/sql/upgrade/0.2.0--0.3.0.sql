@@ -149,7 +149,7 @@ CREATE FUNCTION idemstore.set_nx(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_set_nx_0_3';
 COMMENT ON FUNCTION idemstore.set_nx(text, text, interval, text, bytea) IS
-	'Store a value unless the key has a live record, in any state, committed or not: true if stored. False also when another transaction holds an expired record of the key. The record is complete at once, its response_body is the value: value_text, kept as its UTF-8 bytes, or value, but not both. Never waits. ttl: NULL is idemstore.default_ttl. Errors: 22004 there is no value, 22021 value_text is not UTF-8, in a SQL_ASCII database, ID413, 22023, 54000, 25006. Serves SetNX of Go''s IdempotencyStore.';
+	'Store a value unless the key has a live record, in any state, committed or not: true if stored. The record is complete at once, its response_body is the value: value_text, kept as its UTF-8 bytes, or value, but not both. Waits for another transaction that removes an expired record of the key, or has it locked, as INSERT ... ON CONFLICT does. ttl: NULL is idemstore.default_ttl. Errors: 22004 there is no value, 22021 value_text is not UTF-8, in a SQL_ASCII database, ID413, 22023, 54000, 25006. Serves SetNX of Go''s IdempotencyStore.';
 
 CREATE FUNCTION idemstore.set_value(
 	key text,
@@ -217,6 +217,8 @@ SELECT FROM (
 		UNION ALL SELECT fence FROM idemstore.cache_leases) AS f) AS given,
 	LATERAL pg_catalog.setval('idemstore.fences', last)
 WHERE last IS NOT NULL;
+COMMENT ON FUNCTION idemstore.initiate(text, json, interval, text) IS
+	'Create a record in processing unless the key has a live one, in any state, committed or not: true if created. The claim is held until the record expires and is never taken over. Waits as set_nx() does. ttl: NULL is idemstore.default_ttl. Errors: 22004, 22023, 54000, ID413, 25006. Serves initiate of litert''s IManager.';
 ALTER FUNCTION idemstore.forget_scope(text) SECURITY INVOKER RESET search_path;
 
 -- dedupe
