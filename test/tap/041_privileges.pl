@@ -20,7 +20,7 @@ my $node = new_node('main');
 my @functions = IdemCalls->from_catalog($node, 'postgres')->functions;
 my @relations = split(/\n/, $node->safe_psql('postgres', "
 	SELECT relname FROM pg_class
-	WHERE relnamespace = 'idemstore'::regnamespace AND relkind IN ('r', 'v', 'm', 'S', 'p', 'f') ORDER BY 1"));
+	WHERE relnamespace = 'idemstore'::regnamespace AND relkind IN ('r', 'v', 'm', 'p', 'f') ORDER BY 1"));
 my %is_view = map { $_ => 1 } split(/\n/, $node->safe_psql('postgres', "
 	SELECT viewname FROM pg_views WHERE schemaname = 'idemstore'"));
 my $session = IdemTest::Session->new($node);
@@ -58,6 +58,8 @@ foreach my $role (sort keys %readable)
 	check_functions($role);
 	check_relations($role);
 	check_types($role);
+	is($node->safe_psql('postgres', "SELECT relname FROM pg_class WHERE relnamespace $ours AND CASE relkind WHEN 'S' THEN has_sequence_privilege('$role', oid, 'USAGE, SELECT, UPDATE') END"),
+		'', "$role has nothing on sequences");
 	is($session->sqlstate('CREATE TABLE idemstore.own ()'), '42501', "$role makes nothing in the schema");
 	$session->ask('RESET SESSION AUTHORIZATION');
 }

@@ -26,11 +26,10 @@ $node->safe_psql('anew', 'CREATE EXTENSION idemstore');
 $node->safe_psql('updated', "CREATE EXTENSION idemstore VERSION '0.2.0'");
 foreach my $database (qw(anew updated))
 {
-	$node->safe_psql($database, "
-		SELECT idemstore.grant_usage('shop'), idemstore.grant_usage('janitor', 'operator');
-		SELECT idemstore.set_nx('k', 'v'), idemstore.set_rate_limit('r', 1, '1 min')");
+	$node->safe_psql($database, "SELECT idemstore.grant_usage('shop'), idemstore.grant_usage('janitor', 'operator')");
+	$node->safe_psql($database, 'ALTER EXTENSION idemstore UPDATE');
+	$node->safe_psql($database, "SELECT idemstore.set_nx('k', 'v'), idemstore.set_rate_limit('r', 1, '1 min')");
 }
-$node->safe_psql('updated', 'ALTER EXTENSION idemstore UPDATE');
 
 # What a program says to stderr, run on one of the servers.
 sub quiet
