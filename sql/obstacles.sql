@@ -35,6 +35,27 @@ CREATE FUNCTION pg_temp.told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAIS
 CREATE TRIGGER t BEFORE DELETE ON idemstore.idempotency_records FOR EACH ROW EXECUTE FUNCTION pg_temp.told();
 SELECT idemstore.forget_scope('');
 DROP TRIGGER t ON idemstore.idempotency_records;
+-- so that of a role that was given TRIGGER, and nothing else, never does
+CREATE ROLE regress_obstacles_mallory;
+CREATE ROLE regress_obstacles_operator;
+SELECT idemstore.grant_usage('regress_obstacles_operator', 'operator') AS granted;
+GRANT USAGE ON SCHEMA idemstore TO regress_obstacles_mallory;
+GRANT CREATE ON SCHEMA public TO regress_obstacles_mallory;
+GRANT TRIGGER ON idemstore.idempotency_records, idemstore.dedupe_jobs TO regress_obstacles_mallory;
+SELECT outcome FROM idemstore.start_processing('expired', ttl => '1 us', scope => 's');
+SET ROLE regress_obstacles_mallory;
+CREATE FUNCTION public.told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'ran as %', current_user; END $$;
+CREATE TRIGGER t BEFORE DELETE ON idemstore.idempotency_records FOR EACH ROW EXECUTE FUNCTION public.told();
+CREATE TRIGGER t AFTER DELETE ON idemstore.dedupe_jobs EXECUTE FUNCTION public.told();
+SET ROLE regress_obstacles_operator;
+SELECT relation, removed FROM idemstore.expire() WHERE removed IS NULL;
+SELECT idemstore.forget_scope('s');
+SELECT idemstore.dedupe_clear();
+RESET ROLE;
+DROP FUNCTION public.told CASCADE;
+DROP OWNED BY regress_obstacles_mallory, regress_obstacles_operator;
+DROP ROLE regress_obstacles_mallory, regress_obstacles_operator;
+SELECT idemstore.forget_scope('s');
 -- the table of limits is written by SQL alone, and read whatever is attached
 SELECT idemstore.set_rate_limit('r', 1, '1 min');
 CREATE TRIGGER t BEFORE INSERT OR DELETE ON idemstore.rate_limits FOR EACH ROW EXECUTE FUNCTION pg_temp.told();
