@@ -49,7 +49,7 @@ foreach my $chapter (qw(Install Operate))
 		$runner{$language}->($block, "$chapter, block $nblocks{run}");
 	}
 }
-is("$nblocks{run} $nblocks{skipped}", $has_pg_cron ? '11 3' : '10 4', 'so many blocks were run, and so many say why not');
+is("$nblocks{run} $nblocks{skipped}", $has_pg_cron ? '12 7' : '11 8', 'so many blocks were run, and so many say why not');
 is($node->safe_psql('mydb', "SELECT count(*) FROM pg_extension WHERE extname = 'idemstore'"),
 	'0', 'in the end the extension is gone');
 is( $node->safe_psql('copy', "SELECT extversion = (SELECT default_version FROM pg_available_extensions WHERE name = extname)
