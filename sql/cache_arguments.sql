@@ -30,18 +30,18 @@ SELECT call, pg_temp.try(call) FROM unnest(ARRAY[
 	'cache_fetch(''k'', stale => ''-1 us'')', 'cache_fetch(''k'', wait => ''-1 us'')', 'cache_fetch(''k'', ''1 mon'')',
 	'cache_set(''k'', ''1'', make_interval(secs => 9e12))', 'cache_set(''k'', ''1'', ''3000000 months -90000000 days'')']) AS call;
 -- tags, of an entry and to invalidate
-SELECT call, pg_temp.try(format(call, '''{red,NULL}''')) AS of_null, pg_temp.try(format(call, '''{red,""}''')) AS of_empty, pg_temp.try(format(call, 'ARRAY[''red'', repeat(''t'', 256)]')) AS of_long,
+SELECT call, pg_temp.try(format(call, '''{red,NULL}''')) AS of_null, pg_temp.try(format(call, '''{red,""}''')) AS of_empty, pg_temp.try(format(call, 'ARRAY[''red'', repeat(''t'', 1025)]')) AS of_long,
 	pg_temp.try(format(call, '''{{red},{blue}}''')) AS matrix
 FROM unnest('{"cache_set(''k'', ''1'', tags => %s)","cache_set_bytes(''k'', ''1'', tags => %s)","cache_set_many(''{k}'', ''{1}'', tags => %s)",invalidate_by_tags(%s)}'::text[]) AS call;
-SELECT call, pg_temp.try(call) FROM unnest(ARRAY['invalidate_by_tag(NULL)', 'invalidate_by_tag('''')', 'invalidate_by_tag(repeat(''t'', 256))', 'invalidate_by_tags(NULL)',
-	'cache_set(''k'', ''1'', ''0'', (SELECT array_agg(i::text) FROM generate_series(1, 65) AS i))', 'cache_set_many(''{k}'', ''{1}'', ''0'', (SELECT array_agg(i::text) FROM generate_series(1, 65) AS i))']) AS call;
+SELECT call, pg_temp.try(call) FROM unnest(ARRAY['invalidate_by_tag(NULL)', 'invalidate_by_tag('''')', 'invalidate_by_tag(repeat(''t'', 1025))', 'invalidate_by_tags(NULL)',
+	'cache_set(''k'', ''1'', ''0'', (SELECT array_agg(i::text) FROM generate_series(1, 257) AS i))', 'cache_set_many(''{k}'', ''{1}'', ''0'', (SELECT array_agg(i::text) FROM generate_series(1, 257) AS i))']) AS call;
 SELECT (SELECT count(*) FROM idemstore.cache_entries) AS entries, (SELECT count(*) FROM idemstore.cache_leases) AS leases, (SELECT count(*) FROM idemstore.cache_invalidations) AS marks;
 
 -- the greatest that pass
-SELECT idemstore.cache_set(repeat('k', 1024), '1', '10 years', ARRAY[repeat('t', 255)]), idemstore.cache_increment(repeat('k', 1024)), idemstore.cache_ttl(repeat('k', 1024));
+SELECT idemstore.cache_set(repeat('k', 1024), '1', '10 years', ARRAY[repeat('t', 1024)]), idemstore.cache_increment(repeat('k', 1024)), idemstore.cache_ttl(repeat('k', 1024));
 SELECT key = repeat('k', 1024) AS key, value FROM idemstore.cache_get_many(ARRAY[repeat('k', 1024)]);
-SELECT idemstore.cache_clear(repeat('k', 1024)), idemstore.cache_set('é', '1', '-10 years', '{}'), idemstore.invalidate_by_tag(repeat('t', 255));
-SELECT idemstore.cache_set('many', '1', '0', (SELECT array_agg(repeat(chr(48 + i), 255)) FROM generate_series(1, 64) AS i)), idemstore.invalidate_by_tag(repeat('p', 255));
+SELECT idemstore.cache_clear(repeat('k', 1024)), idemstore.cache_set('é', '1', '-10 years', '{}'), idemstore.invalidate_by_tag(repeat('t', 1024));
+SELECT idemstore.cache_set('many', '1', '0', (SELECT array_agg(rpad(i::text, 1024, 'p')) FROM generate_series(1, 256) AS i)), idemstore.invalidate_by_tag(rpad('256', 1024, 'p'));
 SELECT (idemstore.cache_fetch(repeat('f', 1024), '1 h', '10 years', '0')).outcome;
 -- untyped parameters, as drivers send them
 PREPARE set AS SELECT idemstore.cache_set($1, $2, $3, $4);

@@ -53,7 +53,7 @@ SELECT * FROM idemstore.cache_get_many('{v,w,t}');
 SELECT idemstore.cache_set('brief', '1', '1 s');
 SET idemstore.test_clock = '2030-01-01 00:00:02+00';
 SELECT idemstore.cache_delete_many('{w,absent,v,w,brief}'), idemstore.cache_delete_many('{w}') AS again, idemstore.cache_delete_many('{}') AS none;
-SELECT key FROM idemstore.cache_entries ORDER BY key;
+SELECT key FROM idemstore.cache_entries WHERE value <> '' ORDER BY key;
 SELECT idemstore.cache_delete_many('{a,NULL}');
 SELECT idemstore.cache_delete_many('{a,""}');
 SELECT idemstore.cache_delete_many('{{a},{b}}');
@@ -68,26 +68,26 @@ SELECT fence FROM idemstore.cache_fetch('f 2') \gset two_
 SELECT idemstore.cache_delete_many('{f 0,f 1}');
 SELECT idemstore.cache_set('f 1', '1', fence => :one_fence) AS refused, idemstore.cache_set('f 2', '2', fence => :two_fence) AS stored;
 
--- more keys than the lock table would hold, one lock each
+-- more names than the lock table would hold
 SELECT idemstore.cache_delete_many(array_agg('k ' || i)) FROM generate_series(1, 100000) AS i;
 SELECT idemstore.invalidate_by_tags(array_agg('t ' || i)) FROM generate_series(1, 100000) AS i;
--- one by one in a transaction, however many: only so many locks
+-- one by one in a transaction, however many: a lock for each way of working
 CREATE FUNCTION pg_temp.locks() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'userlock' $$;
 BEGIN;
 SELECT count(idemstore.cache_delete('k ' || i)) FROM generate_series(1, 10) AS i;
 SELECT pg_temp.locks();
 SELECT count(idemstore.cache_delete('k ' || i)) FROM generate_series(1, 1000) AS i;
-SELECT pg_temp.locks() < 300 AS are_few;
+SELECT pg_temp.locks();
 COMMIT;
 BEGIN;
 SELECT count(idemstore.cache_set('k ' || i, '1', '1 h', ARRAY['t ' || i])) FROM generate_series(1, 10) AS i;
 SELECT pg_temp.locks();
 SELECT count(idemstore.cache_set('k ' || i, '1', '1 h', ARRAY['t ' || i])) FROM generate_series(1, 1000) AS i;
-SELECT pg_temp.locks() < 300 AS are_few;
+SELECT pg_temp.locks();
 ROLLBACK;
 BEGIN;
 SELECT idemstore.cache_set('f ' || i, '1', '1 h', ARRAY['t ' || i], fence) AS is_stored, count(*) FROM generate_series(1, 1000) AS i, LATERAL idemstore.cache_fetch('f ' || i) GROUP BY 1;
-SELECT pg_temp.locks() < 300 AS are_few;
+SELECT pg_temp.locks();
 ROLLBACK;
 
 -- in a transaction

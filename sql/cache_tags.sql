@@ -3,7 +3,8 @@
 SET debug_discard_caches = 0;
 SET timezone = 'UTC';
 SET idemstore.test_clock = '2030-01-01 00:00:00+00';
-CREATE VIEW pg_temp.tags AS SELECT key, tags FROM idemstore.cache_entries ORDER BY key;
+-- what was removed leaves an empty value
+CREATE VIEW pg_temp.tags AS SELECT key, tags FROM idemstore.cache_entries WHERE value <> '' ORDER BY key;
 
 -- http-client-toolkit CacheStore, setWithTags: an array replaces, [] clears, duplicates are one
 SELECT idemstore.cache_set('a', '1', '1 h', '{red,blue,red,Red}');
@@ -16,11 +17,11 @@ TABLE pg_temp.tags;
 SELECT idemstore.cache_set('a', '5', '1 h', '{}');
 TABLE pg_temp.tags;
 SELECT idemstore.invalidate_by_tag('green'), idemstore.cache_get('a');
--- 64 different ones are allowed, however often each; they find the entry
-SELECT idemstore.cache_set('a', '6', '1 h', (SELECT array_agg(to_char(i, 'FM00')) FROM generate_series(1, 64) AS i)), idemstore.cache_set('b', '6', '1 h', (SELECT array_agg((i % 64)::text) FROM generate_series(1, 200) AS i));
-SELECT key, cardinality(tags), tags[1], tags[64] FROM pg_temp.tags;
-SELECT idemstore.cache_set('a', '7', '1 h', (SELECT array_agg(i::text) FROM generate_series(1, 65) AS i));
-SELECT idemstore.cache_get('a'), idemstore.invalidate_by_tag('64'), idemstore.invalidate_by_tag('63');
+-- 256 different ones are allowed, however often each; they find the entry
+SELECT idemstore.cache_set('a', '6', '1 h', (SELECT array_agg(to_char(i, 'FM000')) FROM generate_series(1, 256) AS i)), idemstore.cache_set('b', '6', '1 h', (SELECT array_agg((i % 256)::text) FROM generate_series(1, 800) AS i));
+SELECT key, cardinality(tags), tags[1], tags[256] FROM pg_temp.tags;
+SELECT idemstore.cache_set('a', '7', '1 h', (SELECT array_agg(i::text) FROM generate_series(1, 257) AS i));
+SELECT idemstore.cache_get('a'), idemstore.invalidate_by_tag('256'), idemstore.invalidate_by_tag('255');
 SELECT idemstore.invalidate_by_tags((SELECT array_agg(i::text) FROM generate_series(1, 1000) AS i));
 
 -- invalidateByTag(s): how many there were; unknown 0, none 0, each once over several tags
@@ -40,7 +41,7 @@ SELECT idemstore.cache_clear();
 SELECT idemstore.cache_set('live', '1', '1 h', '{red}'), idemstore.cache_set('brief', '1', '1 s', '{red}'), idemstore.cache_set('gone', '1', '-1', '{red}');
 SET idemstore.test_clock = '2030-01-01 00:00:01+00';
 SELECT idemstore.invalidate_by_tag('red');
-SELECT count(*) FROM idemstore.cache_entries;
+SELECT count(*) FROM pg_temp.tags;
 -- the tags of an expired entry never survive into the next one
 SELECT idemstore.cache_set('k', '1', '1 s', '{red}'), idemstore.cache_set('l', '1', '1 s', '{red}'), idemstore.cache_set('m', '1', '1 s', '{red}');
 SET idemstore.test_clock = '2030-01-01 00:00:02+00';
@@ -56,7 +57,7 @@ TABLE pg_temp.tags;
 
 -- clear(scope?): a prefix byte for byte, '' is everything; how many were live
 SELECT idemstore.cache_clear(), idemstore.cache_clear('');
-CREATE VIEW pg_temp.keys AS SELECT array_agg(key ORDER BY key) AS keys FROM idemstore.cache_entries;
+CREATE VIEW pg_temp.keys AS SELECT array_agg(key ORDER BY key) AS keys FROM idemstore.cache_entries WHERE value <> '';
 SELECT count(idemstore.cache_set(k, '1', '1 h')) FROM unnest(ARRAY['user:1', 'user:10', 'user_1', 'userx1', 'USER:1', 'User:1', 'user', 'use', 'us%r', E'us\\r', E'us\\\\r', 'us"r', 'é1', 'è1', 'e1', '日本', '日', 'ß']) AS k;
 SELECT idemstore.cache_clear('user_') AS one, idemstore.cache_clear('us%') AS one;
 TABLE pg_temp.keys;
@@ -96,9 +97,9 @@ SET enable_seqscan = off;
 SELECT idemstore.invalidate_by_tag('mod 1');
 SELECT idemstore.cache_clear('n:1');
 SELECT idemstore.invalidate_by_tags('{n,mod 0}');
-SELECT count(*) FROM idemstore.cache_entries;
+SELECT count(*) FROM pg_temp.tags;
 -- a mark a name that was invalidated, whatever was found
 TRUNCATE idemstore.cache_invalidations;
 SELECT idemstore.cache_delete('k'), idemstore.invalidate_by_tags('{red,k,red}'), idemstore.cache_clear('x'), idemstore.cache_clear(), idemstore.cache_delete('k');
-SELECT name, seen_at FROM idemstore.cache_invalidations ORDER BY name;
+SELECT name FROM idemstore.cache_invalidations ORDER BY name;
 TRUNCATE idemstore.cache_entries, idemstore.cache_leases, idemstore.cache_invalidations;

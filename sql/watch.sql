@@ -40,7 +40,7 @@ SELECT idemstore.stats_reset(), idemstore.stats_reset() AS again;
 SELECT family, longest_chain > 0 AS is_known FROM idemstore.stats WHERE longest_chain IS NOT NULL;
 
 -- marks arrive when the session is idle
-SELECT count(idemstore.cache_delete('m' || i)) FROM generate_series(1, 100) AS i;
+SELECT count(idemstore.invalidate_by_tag('m' || i)) FROM generate_series(1, 100) AS i;
 SELECT pg_stat_force_next_flush();
 SELECT family, marks BETWEEN 100 AND 102 AS marks FROM idemstore.stats WHERE marks IS NOT NULL;
 TRUNCATE idemstore.cache_invalidations;

@@ -9,10 +9,12 @@
 #define IDEM_PG_COMPAT_H
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/tableam.h"
 #include "commands/vacuum.h"
 #include "executor/executor.h"
+#include "nodes/tidbitmap.h"
 #include "pgstat.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
@@ -125,6 +127,69 @@ idem_compat_table_tuple_delete(Relation rel, ItemPointer tid, CommandId cid,
 #endif
 }
 
+static inline IndexScanDesc
+idem_compat_index_beginscan_bitmap(Relation index, Snapshot snapshot, int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan_bitmap(index, snapshot, NULL, nkeys);
+#else
+	return index_beginscan_bitmap(index, snapshot, nkeys);
+#endif
+}
+
+static inline IndexFetchTableData *
+idem_compat_index_fetch_begin(Relation rel)
+{
+#if PG_VERSION_NUM >= 190000
+	return table_index_fetch_begin(rel, SO_NONE);
+#else
+	return table_index_fetch_begin(rel);
+#endif
+}
+
+/* going through a bitmap, a page at a time */
+#if PG_VERSION_NUM >= 180000
+typedef TBMPrivateIterator IdemBitmapScan;
+#define idem_compat_bitmap_begin(bitmap)	tbm_begin_private_iterate(bitmap)
+#define idem_compat_bitmap_end(scan)		tbm_end_private_iterate(scan)
+#else
+typedef TBMIterator IdemBitmapScan;
+#define idem_compat_bitmap_begin(bitmap)	tbm_begin_iterate(bitmap)
+#define idem_compat_bitmap_end(scan)		tbm_end_iterate(scan)
+#endif
+
+/* which rows of a page, at most as many as a page has: all when it is forgotten */
+static inline bool
+idem_compat_bitmap_next(IdemBitmapScan *scan, BlockNumber *page,
+						OffsetNumber *rows, int *nrows)
+{
+	int			i;
+#if PG_VERSION_NUM >= 180000
+	TBMIterateResult result;
+
+	if (!tbm_private_iterate(scan, &result))
+		return false;
+	*page = result.blockno;
+	*nrows = result.lossy ? -1 : tbm_extract_page_tuple(&result, rows, MaxHeapTuplesPerPage);
+#else
+	TBMIterateResult *result = tbm_iterate(scan);
+
+	if (result == NULL)
+		return false;
+	*page = result->blockno;
+	*nrows = result->ntuples;
+	for (i = 0; i < *nrows; i++)
+		rows[i] = result->offsets[i];
+#endif
+	if (*nrows < 0)
+	{
+		*nrows = MaxHeapTuplesPerPage;
+		for (i = 0; i < *nrows; i++)
+			rows[i] = FirstOffsetNumber + i;
+	}
+	return true;
+}
+
 static inline Oid
 idem_compat_primary_key_index(Relation rel)
 {
@@ -220,6 +285,17 @@ idem_compat_lock_holder(VirtualTransactionId vxid)
 	if (vxid.backendId == InvalidBackendId)
 		return NULL;
 	return BackendIdGetProc(vxid.backendId);
+#endif
+}
+
+/* its localTransactionId is a transaction id, then */
+static inline bool
+idem_compat_is_prepared(VirtualTransactionId vxid)
+{
+#if PG_VERSION_NUM >= 170000
+	return vxid.procNumber == INVALID_PROC_NUMBER;
+#else
+	return vxid.backendId == InvalidBackendId;
 #endif
 }
 

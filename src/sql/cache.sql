@@ -26,11 +26,11 @@ COMMENT ON TABLE idemstore.cache_entries IS
 COMMENT ON COLUMN idemstore.cache_entries.key IS 'names the value, 1 to 1024 bytes';
 COMMENT ON COLUMN idemstore.cache_entries.value IS 'the JSON text exactly as it was given, or the bytes';
 COMMENT ON COLUMN idemstore.cache_entries.is_json IS 'whether it was stored as json';
-COMMENT ON COLUMN idemstore.cache_entries.tags IS 'what the value depends on, sorted, at most 64 of 1 to 255 bytes; NULL or empty for nothing';
+COMMENT ON COLUMN idemstore.cache_entries.tags IS 'what the value depends on, sorted, at most 256 of 1 to 1024 bytes; NULL or empty for nothing';
 COMMENT ON COLUMN idemstore.cache_entries.expires_at IS 'from when on the row counts as absent; NULL for never';
 COMMENT ON COLUMN idemstore.cache_entries.expires_bucket IS 'expires_at in hours, by which expire() finds the row';
 COMMENT ON COLUMN idemstore.cache_entries.written_at IS 'when the value was stored';
-COMMENT ON COLUMN idemstore.cache_entries.written_by IS 'the transaction that stored it';
+COMMENT ON COLUMN idemstore.cache_entries.written_by IS 'the transaction that stored it, or removed it and left an empty value as json in its place';
 
 CREATE UNLOGGED TABLE idemstore.cache_leases (
 	key text COLLATE "C" NOT NULL,
@@ -57,18 +57,24 @@ COMMENT ON COLUMN idemstore.cache_leases.created_at IS 'when the key was first l
 CREATE UNLOGGED TABLE idemstore.cache_invalidations (
 	name text COLLATE "C" NOT NULL,
 	xid xid8 NOT NULL,
-	seen_at timestamp with time zone,
+	xid_bucket bigint,
 	CONSTRAINT cache_invalidations_pkey PRIMARY KEY (name)
 ) WITH (
 	fillfactor = 60,
 	autovacuum_vacuum_scale_factor = 0.02,
 	autovacuum_analyze_scale_factor = 0.05
 );
+
+CREATE INDEX cache_invalidations_xid_bucket_idx ON idemstore.cache_invalidations (xid_bucket);
+
+-- Marks are whole since here.
+INSERT INTO idemstore.cache_invalidations VALUES ('e', pg_catalog.pg_current_xact_id());
+
 COMMENT ON TABLE idemstore.cache_invalidations IS
 	'Which transaction last invalidated a name; kept until no lease can be from before that.';
-COMMENT ON COLUMN idemstore.cache_invalidations.name IS 'k and a key, t and a tag, or * for everything';
+COMMENT ON COLUMN idemstore.cache_invalidations.name IS 't and a tag, * and a prefix, k and the key of an entry that expire() removed, or e: since when the rows are complete';
 COMMENT ON COLUMN idemstore.cache_invalidations.xid IS 'the transaction';
-COMMENT ON COLUMN idemstore.cache_invalidations.seen_at IS 'when expire() first saw the row, or NULL';
+COMMENT ON COLUMN idemstore.cache_invalidations.xid_bucket IS 'xid in steps of 16384, by which expire() finds the row; NULL for e, which stays';
 
 CREATE TYPE idemstore.cache_fetched AS (
 	outcome text,
@@ -106,7 +112,7 @@ CREATE FUNCTION idemstore.cache_set(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_cache_set';
 COMMENT ON FUNCTION idemstore.cache_set(text, json, interval, text[], bigint) IS
-	'Store a value, exactly as it is given; true if stored. ttl: above 0 expires, 0 never, below 0 is expired already, so that the entry is gone. tags: NULL keeps those of a live entry, an empty array clears them, else they are replaced; at most 64. fence: of cache_fetch(); then false, and nothing is stored, when the value could be older than an invalidation of the key or of a tag, or the lease is lost. Commits or rolls back with the transaction; waits for another one that writes the key. Serves http-client-toolkit, CacheStore.set and setWithTags. Errors: 22004, 22023, 54000, 25006, ID413 above idemstore.cache_max_entry_size.';
+	'Store a value, exactly as it is given; true if stored. ttl: above 0 expires, 0 never, below 0 is expired already, so that the entry is gone. tags: NULL keeps those of a live entry, an empty array clears them, else they are replaced; at most 256 of 1 to 1024 bytes. False, and nothing is stored: with a fence, of cache_fetch(), when the value could be older than an invalidation of the key or of a tag, or the lease is lost; without one, while another transaction invalidates the key or a tag, and then what stood there is removed. Commits or rolls back with the transaction; waits for another one that writes the key. Serves http-client-toolkit, CacheStore.set and setWithTags. Errors: 22004, 22023, 54000, 25006, ID413 above idemstore.cache_max_entry_size.';
 
 CREATE FUNCTION idemstore.cache_set_bytes(
 	key text,
@@ -136,7 +142,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_cache_clear';
 COMMENT ON FUNCTION idemstore.cache_clear(text) IS
-	'Remove all entries whose key begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Refuses every value that is being computed; waits for entries that are being stored with a fence, not for others. Serves http-client-toolkit, CacheStore.clear. Errors: 22004, 25006, 54000, 40001 under SERIALIZABLE, as SELECT.';
+	'Remove all entries whose key begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Refuses every value for such a key that is being computed; waits for entries that are being stored with a fence, not for others. Serves http-client-toolkit, CacheStore.clear. Errors: 22004, 25006, 54000.';
 
 CREATE FUNCTION idemstore.invalidate_by_tag(
 	tag text
@@ -145,7 +151,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_invalidate_by_tag';
 COMMENT ON FUNCTION idemstore.invalidate_by_tag(text) IS
-	'Remove all entries with this tag, and refuse every value with it that is being computed. Returns how many of them were live. Another session sees it exactly at commit; waits for transactions that are storing or invalidating under the tag. Serves http-client-toolkit, CacheStore.invalidateByTag. Errors: 22004, 22023, 54000, 25006, 40001 under SERIALIZABLE, as SELECT.';
+	'Remove all entries with this tag, and refuse every value with it that is being computed. Returns how many of them were live. Another session sees it exactly at commit; waits for transactions that are storing or invalidating under the tag. Serves http-client-toolkit, CacheStore.invalidateByTag. Errors: 22004, 22023, 54000, 25006.';
 
 CREATE FUNCTION idemstore.invalidate_by_tags(
 	tags text[]
@@ -154,7 +160,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_invalidate_by_tags';
 COMMENT ON FUNCTION idemstore.invalidate_by_tags(text[]) IS
-	'As invalidate_by_tag(), for all entries with any of the tags, each counted once. Serves http-client-toolkit, CacheStore.invalidateByTags. Errors: 22004, 22023, 54000, 25006, 40001 under SERIALIZABLE, as SELECT.';
+	'As invalidate_by_tag(), for all entries with any of the tags, each counted once. Serves http-client-toolkit, CacheStore.invalidateByTags. Errors: 22004, 22023, 54000, 25006.';
 
 CREATE FUNCTION idemstore.cache_touch(
 	key text,
@@ -200,7 +206,7 @@ CREATE FUNCTION idemstore.cache_set_many(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_cache_set_many';
 COMMENT ON FUNCTION idemstore.cache_set_many(text[], json[], interval, text[]) IS
-	'cache_set() of every key and its item; returns how many. All or nothing, with the transaction. Errors: 22004, 22023, 54000, 25006, ID413.';
+	'cache_set() of every key and its item; returns how many were stored. All or nothing, with the transaction. Errors: 22004, 22023, 54000, 25006, ID413.';
 
 CREATE FUNCTION idemstore.cache_delete_many(
 	keys text[]

@@ -1,14 +1,12 @@
 -- Expiry
 
--- Where many rows have come and no ANALYZE yet, the planner would sort all of
--- them for every batch.
 CREATE FUNCTION idemstore.expire(
 	max_rows integer DEFAULT 10000,
 	OUT relation text,
 	OUT removed bigint
 ) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_sort = off
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_expire';
 COMMENT ON FUNCTION idemstore.expire(integer) IS
 	'Remove at most max_rows expired rows of every table; one row of result a table. Rows that others have locked are skipped; no lock on a table is waited for. What fails in a table is a WARNING that names it, and its removed is NULL. Space only: an expired row is absent for every function anyway. Errors: 22004, 22023, 25006.';

@@ -8,11 +8,11 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
-#include "storage/lmgr.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
@@ -45,6 +45,8 @@ static const IdemColumn entry_columns[ENTRY_COLUMNS] = {
 	[ENTRY_WRITTEN_AT] = {"written_at", TIMESTAMPTZOID},
 	[ENTRY_WRITTEN_BY] = {"written_by", XID8OID},
 };
+
+StaticAssertDecl(ENTRY_TAGS == IDEM_CACHE_TAGS_COLUMN, "the column of tags is known");
 
 static IdemTableInfo entries_table = {
 	.kind = IDEM_TABLE_RECORDS,
@@ -90,27 +92,7 @@ IdemFamily	idem_store_cache_leases = {
 	.columns = put_lease,
 };
 
-enum
-{
-	MARK_NAME,
-	MARK_XID,
-	MARK_SEEN_AT,
-	MARK_COLUMNS
-};
-
-static const IdemColumn mark_columns[MARK_COLUMNS] = {
-	[MARK_NAME] = {"name", TEXTOID},
-	[MARK_XID] = {"xid", XID8OID},
-	[MARK_SEEN_AT] = {"seen_at", TIMESTAMPTZOID},
-};
-
-static IdemTableInfo marks_table = {
-	.kind = IDEM_TABLE_RECORDS,
-	.name = "cache_invalidations",
-	.nkeys = 1,
-	.ncolumns = MARK_COLUMNS,
-	.columns = mark_columns,
-};
+static IdemSweep sweep = {.column = ENTRY_EXPIRES_BUCKET, .type = INT4OID};
 
 static void put_entry(const IdemEntry *entry, Datum *values, bool *isnull);
 
@@ -143,6 +125,39 @@ idem_store_cache_read(TupleTableSlot *slot, IdemEntry *entry)
 		DatumGetTimestampTz(values[ENTRY_EXPIRES_AT]);
 	entry->written_at = DatumGetTimestampTz(values[ENTRY_WRITTEN_AT]);
 	entry->written_by = DatumGetFullTransactionId(values[ENTRY_WRITTEN_BY]);
+	entry->row = slot->tts_tid;
+}
+
+void
+idem_store_cache_read_back(const ItemPointerData * row, IdemEntry *entry)
+{
+	IdemTable	table;
+	ItemPointerData tid = *row;
+
+	idem_store_cache_open(&table, AccessShareLock);
+	if (!table_tuple_fetch_row_version(table.rel, &tid, SnapshotAny,
+									   idem_store_table_scan_slot(&table)))
+		elog(ERROR, "could not find a replaced version of a cache entry");
+	idem_store_cache_read(table.scan, entry);
+	entry->key = (text *) idem_store_records_copy((struct varlena *) entry->key);
+	entry->value = idem_store_records_copy(entry->value);
+	entry->tags = (ArrayType *) idem_store_records_copy((struct varlena *) entry->tags);
+	idem_store_table_close(&table);
+}
+
+void
+idem_store_cache_make_trace(IdemEntry *entry)
+{
+	entry->value = (struct varlena *) cstring_to_text("");
+	entry->is_json = true;
+	entry->tags = NULL;
+	entry->expires_at = entry->written_at;
+}
+
+bool
+idem_store_cache_is_trace(const IdemEntry *entry)
+{
+	return entry->is_json && VARSIZE_ANY_EXHDR(entry->value) == 0;
 }
 
 bool
@@ -182,7 +197,30 @@ put_entry(const IdemEntry *entry, Datum *values, bool *isnull)
 												 idem_store_cache_bucket(entry->expires_at));
 	isnull[ENTRY_EXPIRES_BUCKET] = never_expires;
 	values[ENTRY_WRITTEN_AT] = TimestampTzGetDatum(entry->written_at);
-	values[ENTRY_WRITTEN_BY] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	values[ENTRY_WRITTEN_BY] = FullTransactionIdGetDatum(entry->written_by);
+}
+
+int64
+idem_store_cache_length(IdemTable *table)
+{
+	int64		nblocks = RelationGetNumberOfBlocks(table->rel);
+	Oid			toast_oid = table->rel->rd_rel->reltoastrelid;
+
+	if (OidIsValid(toast_oid))
+	{
+		Relation	toast = table_open(toast_oid, AccessShareLock);
+
+		nblocks += RelationGetNumberOfBlocks(toast);
+		table_close(toast, AccessShareLock);
+	}
+	return nblocks * BLCKSZ;
+}
+
+int64
+idem_store_cache_sweep(IdemTable *table, int32 bucket, IdemSweepVisitor visit,
+					   void *arg, int64 max_rows)
+{
+	return idem_store_sweep(table, &sweep, bucket, visit, arg, max_rows);
 }
 
 int32
@@ -218,54 +256,4 @@ put_lease(const IdemRecord *record, Datum *values, bool *isnull)
 	values[LEASE_LEASE_EXPIRES_AT] = TimestampTzGetDatum(record->lease_expires_at);
 	values[LEASE_EXPIRES_AT] = TimestampTzGetDatum(record->expires_at);
 	values[LEASE_CREATED_AT] = TimestampTzGetDatum(record->created_at);
-}
-
-void
-idem_store_cache_open_marks(IdemTable *table, LOCKMODE lockmode)
-{
-	idem_store_table_open(table, &marks_table, lockmode);
-}
-
-bool
-idem_store_cache_find_mark(IdemTable *table, text *name, IdemMark *mark)
-{
-	IdemKey		key = idem_store_cache_key(name);
-	bool		isnull;
-
-	if (!idem_store_versions_find(table, &key))
-		return false;
-	mark->name = name;
-	mark->xid = DatumGetFullTransactionId(slot_getattr(table->base.slot,
-													   MARK_XID + 1, &isnull));
-	return true;
-}
-
-/*
- * Expiry may change or remove the row in the middle; another transaction that
- * leaves many marks at once holds no lock on each name.
- */
-void
-idem_store_cache_put_mark(IdemTable *table, const IdemMark *mark)
-{
-	Datum		values[MARK_COLUMNS];
-	bool		isnull[MARK_COLUMNS] = {false};
-	IdemMark	former;
-
-	values[MARK_NAME] = PointerGetDatum(mark->name);
-	values[MARK_XID] = FullTransactionIdGetDatum(mark->xid);
-	isnull[MARK_SEEN_AT] = true;
-	for (;;)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (!idem_store_cache_find_mark(table, mark->name, &former))
-		{
-			if (idem_store_versions_has_pending(table))
-				XactLockTableWait(table->pending.open_xid, NULL, NULL, XLTW_None);
-			else if (idem_store_tuple_insert(table, values, isnull))
-				return;
-		}
-		else if (FullTransactionIdEquals(former.xid, mark->xid) ||
-				 idem_store_tuple_update(table, values, isnull))
-			return;
-	}
 }

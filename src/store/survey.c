@@ -8,14 +8,19 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
 #include "access/subtrans.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "utils/snapmgr.h"
 
 #include "pg/compat.h"
 #include "store/survey.h"
+
+static void scan_from(IdemTable *table, BlockNumber first, Snapshot snapshot,
+					  IdemSurveyStep step, void *arg);
 
 void
 idem_store_survey(IdemTable *table, IdemSurveyVisitor visit, void *arg)
@@ -32,6 +37,49 @@ idem_store_survey(IdemTable *table, IdemSurveyVisitor visit, void *arg)
 		if (dirty.speculativeToken == 0)
 			visit(table, slot, TransactionIdIsValid(dirty.xmin) ||
 				  TransactionIdIsValid(dirty.xmax), arg);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+void
+idem_store_survey_from(IdemTable *table, BlockNumber first, IdemSurveyStep step,
+					   void *arg)
+{
+	SnapshotData dirty;
+
+	InitDirtySnapshot(dirty);
+	scan_from(table, first, &dirty, step, arg);
+}
+
+void
+idem_store_survey_versions(IdemTable *table, IdemSurveyStep step, void *arg)
+{
+	scan_from(table, 0, SnapshotAny, step, arg);
+}
+
+static void
+scan_from(IdemTable *table, BlockNumber first, Snapshot snapshot,
+		  IdemSurveyStep step, void *arg)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(table->rel);
+	bool		goes_on = true;
+	TupleTableSlot *slot;
+	TableScanDesc scan;
+
+	if (first >= nblocks)
+		return;
+	slot = table_slot_create(table->rel, NULL);
+	scan = table_beginscan_strat(table->rel, snapshot, 0, NULL, true, false);
+	heap_setscanlimits(scan, first, nblocks - first);
+	while (goes_on && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (snapshot == SnapshotAny)
+			goes_on = step(table, slot, false, arg);
+		else if (snapshot->speculativeToken == 0)
+			goes_on = step(table, slot, TransactionIdIsValid(snapshot->xmin) ||
+						   TransactionIdIsValid(snapshot->xmax), arg);
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);

@@ -16,6 +16,17 @@ typedef void (*IdemSurveyVisitor) (IdemTable *table, TupleTableSlot *slot,
 
 extern void idem_store_survey(IdemTable *table, IdemSurveyVisitor visit, void *arg);
 
+/* likewise; false ends it */
+typedef bool (*IdemSurveyStep) (IdemTable *table, TupleTableSlot *slot,
+								bool is_open, void *arg);
+
+/* Every version, also those that are dead or that nobody sees yet. */
+extern void idem_store_survey_versions(IdemTable *table, IdemSurveyStep step, void *arg);
+
+/* From this block of the table on, in their order. */
+extern void idem_store_survey_from(IdemTable *table, BlockNumber first,
+								   IdemSurveyStep step, void *arg);
+
 /*
  * The process whose open transaction this is, or 0: it has ended or is
  * prepared, or this is a standby.

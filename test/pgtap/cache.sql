@@ -42,7 +42,7 @@ SELECT results_eq(
 	$$VALUES
 		('name', 'text', true, '"C"'),
 		('xid', 'xid8', true, '-'),
-		('seen_at', 'timestamp with time zone', false, '-')$$,
+		('xid_bucket', 'bigint', false, '-')$$,
 	'the columns of cache_invalidations');
 SELECT results_eq(
 	$$SELECT attname::text COLLATE "default", format_type(atttypid, atttypmod)
@@ -59,7 +59,7 @@ SELECT set_eq(
 	$$SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) ~ 'UNIQUE' FROM pg_index AS i JOIN cache_tables AS t ON t.oid = i.indrelid$$,
 	$$VALUES ('idemstore.cache_entries_pkey', true), ('idemstore.cache_entries_tags_idx', false),
 		('idemstore.cache_entries_expires_bucket_idx', false), ('idemstore.cache_leases_pkey', true),
-		('idemstore.cache_invalidations_pkey', true)$$,
+		('idemstore.cache_invalidations_pkey', true), ('idemstore.cache_invalidations_xid_bucket_idx', false)$$,
 	'their indexes, of which none has a column that every refresh changes');
 SELECT is(indexdef, 'CREATE INDEX cache_entries_tags_idx ON idemstore.cache_entries USING gin (tags) WITH (fastupdate=off) WHERE (tags IS NOT NULL)', 'tags are in a GIN index without a pending list')
 	FROM pg_indexes WHERE indexname = 'cache_entries_tags_idx';

@@ -138,7 +138,7 @@ SELECT is_empty(
 SELECT results_eq(
 	$$SELECT name, proconfig::text COLLATE "default" FROM contract AS c JOIN pg_proc AS p ON p.proname = c.name
 		WHERE p.pronamespace = 'idemstore'::regnamespace AND prosecdef ORDER BY 1$$,
-	$$VALUES ('expire', '{"search_path=pg_catalog, pg_temp",enable_sort=off}')$$,
+	$$VALUES ('expire', '{"search_path=pg_catalog, pg_temp"}')$$,
 	'what runs with the owner''s rights has a search_path of its own');
 
 -- settings

@@ -78,6 +78,7 @@ idemstore_cache_set_many(PG_FUNCTION_ARGS)
 	Datum	   *keys;
 	Datum	   *items;
 	int		   *order;
+	int64		nstored = 0;
 	int			n;
 	int			i;
 
@@ -93,9 +94,9 @@ idemstore_cache_set_many(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		put.key = DatumGetTextPP(keys[order[i]]);
 		put.value = idem_cache_args_check_value(items[order[i]]);
-		(void) idem_cache_put(&put);
+		nstored += idem_cache_put(&put);
 	}
-	PG_RETURN_INT64(n);
+	PG_RETURN_INT64(nstored);
 }
 
 static int

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "common/int.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -13,18 +14,8 @@
 #include "engine/cache/cache.h"
 #include "engine/cache/change.h"
 #include "engine/cache/entry.h"
-#include "engine/cache/freshness.h"
-#include "engine/cache/lease.h"
 #include "engine/common/count.h"
 #include "pg/clock.h"
-
-/* a put and what its lease says */
-typedef struct Put
-{
-	const IdemCachePut *put;
-	struct varlena *snapshot;	/* of the lease, NULL without a fence */
-	bool		is_refused;
-} Put;
 
 typedef struct Touch
 {
@@ -39,103 +30,12 @@ typedef struct Increment
 	int64		result;
 } Increment;
 
-static bool try_put(const IdemCachePut *put);
-static IdemEntryAction put_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg);
-static ArrayType *kept_tags(const IdemEntry *old, TimestampTz now);
-static bool is_live(const IdemEntry *old, TimestampTz now);
-static bool is_stale(const Put *state, const IdemEntry *old, ArrayType *tags);
 static IdemEntryAction remove_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg);
 static IdemEntryAction touch_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg);
 static IdemEntryAction increment_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new,
 									   void *arg);
 static int64 number_in(const IdemEntry *entry);
-static bool removes(const Interval *ttl);
-static TimestampTz expiry_of(const Interval *ttl, TimestampTz now);
 static bool find_live(IdemTable *table, const text *key, IdemEntry *entry);
-
-bool
-idem_cache_put(const IdemCachePut *put)
-{
-	bool		is_stored = try_put(put);
-
-	idem_count_one(is_stored ? IDEM_COUNT_SET : IDEM_COUNT_REFUSED);
-	return is_stored;
-}
-
-static bool
-try_put(const IdemCachePut *put)
-{
-	Put			state = {.put = put};
-
-	if (put->has_fence)
-	{
-		state.snapshot = idem_cache_lease_end(put->key, put->fence);
-		if (state.snapshot == NULL || !idem_cache_freshness_may_store(put->key, state.snapshot))
-			return false;
-	}
-	else if (removes(&put->ttl))
-		idem_cache_freshness_invalidate_key(put->key);
-	else if (put->tags != NULL)
-		idem_cache_freshness_announce_tags(put->tags);
-	idem_cache_change_entry(put->key, put_entry, &state);
-	return !state.is_refused;
-}
-
-static IdemEntryAction
-put_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg)
-{
-	Put		   *state = arg;
-	const IdemCachePut *put = state->put;
-
-	new->value = put->value;
-	new->is_json = put->is_json;
-	new->tags = put->keeps_tags ? kept_tags(old, now) : put->tags;
-	new->expires_at = expiry_of(&put->ttl, now);
-	state->is_refused = state->snapshot != NULL && is_stale(state, old, new->tags);
-	if (state->is_refused)
-		return IDEM_ENTRY_LEAVE;
-	return new->expires_at <= now ? IDEM_ENTRY_REMOVE : IDEM_ENTRY_STORE;
-}
-
-/* aligned, which they need not be in the row */
-static ArrayType *
-kept_tags(const IdemEntry *old, TimestampTz now)
-{
-	if (!is_live(old, now) || old->tags == NULL)
-		return NULL;
-	return DatumGetArrayTypePCopy(PointerGetDatum(old->tags));
-}
-
-static bool
-is_live(const IdemEntry *old, TimestampTz now)
-{
-	return old != NULL && idem_cache_entry_is_live(old, now);
-}
-
-/* A write of the key since then counts as an invalidation of it. */
-static bool
-is_stale(const Put *state, const IdemEntry *old, ArrayType *tags)
-{
-	return (old != NULL && !idem_cache_freshness_is_visible(old->written_by, state->snapshot)) ||
-		!idem_cache_freshness_may_tag(tags, state->snapshot);
-}
-
-/* What leaves no entry behind must leave a mark. */
-static bool
-removes(const Interval *ttl)
-{
-	TimestampTz now = idem_clock_now();
-
-	return idem_clock_add(now, ttl) < now;
-}
-
-static TimestampTz
-expiry_of(const Interval *ttl, TimestampTz now)
-{
-	TimestampTz result = idem_clock_add(now, ttl);
-
-	return result == now ? IDEM_CACHE_NEVER : result;
-}
 
 struct varlena *
 idem_cache_get(const text *key, bool as_json)
@@ -182,38 +82,46 @@ find_live(IdemTable *table, const text *key, IdemEntry *entry)
 bool
 idem_cache_delete(text *key)
 {
-	bool		was_live = false;
+	bool		was_live = idem_cache_remove(key);
 
-	idem_cache_freshness_invalidate_key(key);
-	idem_cache_change_entry(key, remove_entry, &was_live);
 	idem_count_many(IDEM_COUNT_DELETED, was_live);
 	return was_live;
 }
 
+bool
+idem_cache_remove(text *key)
+{
+	bool		was_live = false;
+
+	idem_cache_change_entry(key, remove_entry, &was_live);
+	return was_live;
+}
+
+/* a key that comes twice is not live any more */
 int64
 idem_cache_delete_many(text **keys, int n)
 {
 	int64		nlive = 0;
 	int			i;
 
-	idem_cache_freshness_invalidate_keys(keys, n);
 	for (i = 0; i < n; i++)
 	{
-		bool		was_live;
-
 		CHECK_FOR_INTERRUPTS();
-		idem_cache_change_entry(keys[i], remove_entry, &was_live);
-		if (was_live)
+		if (idem_cache_remove(keys[i]))
 			nlive++;
 	}
 	idem_count_many(IDEM_COUNT_DELETED, nlive);
 	return nlive;
 }
 
+/* One trace a transaction is enough. */
 static IdemEntryAction
 remove_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg)
 {
-	*(bool *) arg = is_live(old, now);
+	*(bool *) arg = idem_cache_entry_is_live(old, now);
+	if (old != NULL && idem_store_cache_is_trace(old) &&
+		FullTransactionIdEquals(old->written_by, GetTopFullTransactionIdIfAny()))
+		return IDEM_ENTRY_LEAVE;
 	return IDEM_ENTRY_REMOVE;
 }
 
@@ -222,8 +130,6 @@ idem_cache_touch(text *key, const Interval *ttl)
 {
 	Touch		touch = {.ttl = ttl};
 
-	if (removes(ttl))
-		idem_cache_freshness_invalidate_key(key);
 	idem_cache_change_entry(key, touch_entry, &touch);
 	idem_count_many(IDEM_COUNT_TOUCHED, touch.was_live);
 	return touch.was_live;
@@ -234,12 +140,15 @@ touch_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg)
 {
 	Touch	   *touch = arg;
 
-	touch->was_live = is_live(old, now);
+	touch->was_live = idem_cache_entry_is_live(old, now);
+	if (idem_cache_entry_is_over(touch->ttl))
+		return IDEM_ENTRY_REMOVE;
 	if (!touch->was_live)
 		return IDEM_ENTRY_LEAVE;
 	*new = *old;
-	new->expires_at = expiry_of(touch->ttl, now);
-	return new->expires_at <= now ? IDEM_ENTRY_REMOVE : IDEM_ENTRY_STORE;
+	new->written_by = InvalidFullTransactionId;
+	new->expires_at = idem_cache_entry_expiry(touch->ttl, now);
+	return IDEM_ENTRY_STORE;
 }
 
 bool
@@ -271,7 +180,7 @@ increment_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg
 {
 	Increment  *increment = arg;
 	int64		former = 0;
-	bool		was_live = is_live(old, now);
+	bool		was_live = idem_cache_entry_is_live(old, now);
 
 	if (was_live)
 		former = number_in(old);
@@ -281,12 +190,12 @@ increment_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg
 				 errmsg("cache entry is out of range for type bigint")));
 	new->value = (struct varlena *) cstring_to_text(psprintf(INT64_FORMAT, increment->result));
 	new->is_json = true;
-	new->tags = kept_tags(old, now);
+	new->tags = idem_cache_entry_kept_tags(old, now);
 	if (was_live)
 		new->expires_at = old->expires_at;
 	else
 		new->expires_at = increment->ttl == NULL ? IDEM_CACHE_NEVER :
-			expiry_of(increment->ttl, now);
+			idem_cache_entry_expiry(increment->ttl, now);
 	return new->expires_at <= now ? IDEM_ENTRY_REMOVE : IDEM_ENTRY_STORE;
 }
 

@@ -11,8 +11,8 @@
 #include "store/cache.h"
 
 /* of one entry */
-#define IDEM_MAX_TAGS		64
-#define IDEM_MAX_TAG_SIZE	255
+#define IDEM_MAX_TAGS		256
+#define IDEM_MAX_TAG_SIZE	1024
 
 /* What is to be stored. */
 typedef struct IdemCachePut
@@ -29,8 +29,9 @@ typedef struct IdemCachePut
 } IdemCachePut;
 
 /*
- * Store it.  False when it came with a fence and could be older than an
- * invalidation, or the lease is lost.
+ * Store it.  False when it could be older than an invalidation: nothing is
+ * stored then.  With a fence, of any one, or when the lease is lost; without one,
+ * of one that is open, and what stood there is removed.
  */
 extern bool idem_cache_put(const IdemCachePut *put);
 
@@ -46,6 +47,9 @@ extern struct varlena *idem_cache_get_from(IdemTable *table, const text *key,
 
 /* Remove it; was there a live one? */
 extern bool idem_cache_delete(text *key);
+
+/* likewise, and uncounted */
+extern bool idem_cache_remove(text *key);
 
 /* Remove all of them, in this order; how many were live? */
 extern int64 idem_cache_delete_many(text **keys, int n);

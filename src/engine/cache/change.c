@@ -8,84 +8,150 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "access/xact.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 
 #include "engine/cache/change.h"
 #include "engine/common/wait.h"
 #include "pg/clock.h"
+#include "store/blocker.h"
 
-static bool try_change(text *key, IdemEntryChange change, void *arg,
-					   TransactionId *blocker);
-static bool change_base(IdemTable *table, text *key, IdemEntryChange change, void *arg);
-static bool change_nothing(IdemTable *table, text *key, IdemEntryChange change,
-						   void *arg);
+/* a write, and the last look at what it writes */
+typedef struct Write
+{
+	text	   *key;
+	IdemEntryChange change;
+	IdemEntryPatience patience; /* NULL: waits for everybody */
+	void	   *arg;
+	IdemTable	table;
+	TransactionId blocker;		/* to be waited for */
+	bool		is_given_up;
+} Write;
+
+static bool try_change(Write *write);
+static bool change_base(Write *write);
+static bool change_nothing(Write *write);
+static IdemEntryAction decide(Write *write, const IdemEntry *old, IdemEntry *new);
+static bool is_blocked(Write *write, const IdemEntry *old);
+static bool write_base(IdemTable *table, IdemEntryAction action, const IdemEntry *new);
 
 void
 idem_cache_change_entry(text *key, IdemEntryChange change, void *arg)
 {
-	TransactionId blocker;
-
-	while (!try_change(key, change, arg, &blocker))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (TransactionIdIsValid(blocker))
-			XactLockTableWait(blocker, NULL, NULL, XLTW_None);
-	}
-	idem_wait_wake(&idem_store_cache_leases, key, NULL);
+	(void) idem_cache_change_entry_if(key, change, NULL, arg);
 }
 
-/* false when the row moved on, or the blocker is in the way */
-static bool
-try_change(text *key, IdemEntryChange change, void *arg, TransactionId *blocker)
+bool
+idem_cache_change_entry_if(text *key, IdemEntryChange change,
+						   IdemEntryPatience patience, void *arg)
 {
-	IdemKey		entry_key = idem_store_cache_key(key);
-	IdemTable	table;
-	bool		is_done = false;
+	Write		write = {.key = key, .change = change, .patience = patience, .arg = arg};
 
-	*blocker = InvalidTransactionId;
-	idem_store_cache_open(&table, RowExclusiveLock);
-	idem_store_versions_probe(&table, &entry_key);
-	if (idem_store_versions_has_base(&table))
-		is_done = change_base(&table, key, change, arg);
-	else if (idem_store_versions_has_pending(&table))
-		*blocker = table.pending.open_xid;
+	while (!try_change(&write) && !write.is_given_up)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (TransactionIdIsValid(write.blocker))
+			idem_store_blocker_wait(write.blocker);
+	}
+	if (!write.is_given_up)
+		idem_wait_wake(&idem_store_cache_leases, key, NULL);
+	return !write.is_given_up;
+}
+
+/* false when the row moved on, or somebody is in the way */
+static bool
+try_change(Write *write)
+{
+	IdemKey		key = idem_store_cache_key(write->key);
+	bool		is_done;
+
+	write->blocker = InvalidTransactionId;
+	idem_store_cache_open(&write->table, RowExclusiveLock);
+	idem_store_versions_probe(&write->table, &key);
+	if (idem_store_versions_has_base(&write->table))
+		is_done = change_base(write);
 	else
-		is_done = change_nothing(&table, key, change, arg);
-	idem_store_table_close(&table);
+		is_done = !is_blocked(write, NULL) && change_nothing(write);
+	idem_store_table_close(&write->table);
 	return is_done;
 }
 
 static bool
-change_base(IdemTable *table, text *key, IdemEntryChange change, void *arg)
+change_base(Write *write)
 {
-	TimestampTz now = idem_clock_now();
 	IdemEntry	old;
-	IdemEntry	new = {.key = key, .written_at = now};
+	IdemEntry	new;
+	IdemEntryAction action;
 
-	idem_store_cache_read(table->base.slot, &old);
-	switch (change(&old, now, &new, arg))
-	{
-		case IDEM_ENTRY_LEAVE:
-			return true;
-		case IDEM_ENTRY_REMOVE:
-			return idem_store_tuple_delete(table);
-		case IDEM_ENTRY_STORE:
-			break;
-	}
-	return idem_store_cache_update(table, &new);
+	idem_store_cache_read(write->table.base.slot, &old);
+	if (is_blocked(write, &old))
+		return false;
+	action = decide(write, &old, &new);
+	return action == IDEM_ENTRY_LEAVE || write_base(&write->table, action, &new);
 }
 
 /* An insertion finds out whether there is really nothing. */
 static bool
-change_nothing(IdemTable *table, text *key, IdemEntryChange change, void *arg)
+change_nothing(Write *write)
 {
-	IdemKey		entry_key = idem_store_cache_key(key);
-	TimestampTz now = idem_clock_now();
-	IdemEntry	new = {.key = key, .written_at = now};
+	IdemKey		key = idem_store_cache_key(write->key);
+	IdemEntry	new;
+	IdemEntryAction action = decide(write, NULL, &new);
 
-	if (change(NULL, now, &new, arg) != IDEM_ENTRY_STORE)
-		return !idem_store_versions_find(table, &entry_key) &&
-			!idem_store_versions_has_pending(table);
-	return idem_store_cache_insert(table, &new);
+	if (action == IDEM_ENTRY_LEAVE || action == IDEM_ENTRY_DROP)
+		return !idem_store_versions_find(&write->table, &key) &&
+			!idem_store_versions_has_pending(&write->table);
+	return idem_store_cache_insert(&write->table, &new);
+}
+
+/* Nobody gets a transaction id for what is left as it is. */
+static IdemEntryAction
+decide(Write *write, const IdemEntry *old, IdemEntry *new)
+{
+	TimestampTz now = idem_clock_now();
+	IdemEntryAction action;
+
+	memset(new, 0, sizeof(IdemEntry));
+	new->key = write->key;
+	new->written_at = now;
+	action = write->change(old, now, new, write->arg);
+	if (action == IDEM_ENTRY_REMOVE)
+		idem_store_cache_make_trace(new);
+	if (action != IDEM_ENTRY_LEAVE && !FullTransactionIdIsValid(new->written_by))
+		new->written_by = GetTopFullTransactionId();
+	return action;
+}
+
+/*
+ * Is somebody else writing the row?  Then he is to be waited for, or it is given up:
+ * what is to be left as it stands may be something else when he commits.
+ */
+static bool
+is_blocked(Write *write, const IdemEntry *old)
+{
+	IdemTable  *table = &write->table;
+	IdemEntryWriter writer = {.old = old};
+	IdemEntry	new;
+
+	if (idem_store_versions_has_pending(table))
+	{
+		idem_store_cache_read(table->pending.slot, &new);
+		writer.new = &new;
+		writer.xid = table->pending.open_xid;
+	}
+	else if (old != NULL)
+		writer.xid = table->base.open_xid;
+	if (!TransactionIdIsValid(writer.xid))
+		return false;
+	write->is_given_up = write->patience != NULL && !write->patience(&writer, write->arg);
+	write->blocker = writer.xid;
+	return true;
+}
+
+/* false when the row moved on */
+static bool
+write_base(IdemTable *table, IdemEntryAction action, const IdemEntry *new)
+{
+	return action == IDEM_ENTRY_DROP ? idem_store_tuple_delete(table) :
+		idem_store_cache_update(table, new);
 }

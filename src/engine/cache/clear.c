@@ -2,131 +2,119 @@
  * clear.c
  *		Removing many entries: those with a tag, those with a prefix.
  *
- * The names are locked and marked first, then the entries looked for under a
- * snapshot taken after that.  They are removed in the order of their keys, as
- * all who write several go through them, so that two never wait for each
- * other; and one by one, so that no isolation level makes it fail.
+ * The names are marked first, then the entries looked for.  They are removed in
+ * the order of their keys, as all who write several go through them, so that two
+ * never wait for each other; and one by one, so that no isolation level makes it
+ * fail.
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/procarray.h"
 
 #include "engine/cache/cache.h"
 #include "engine/cache/change.h"
 #include "engine/cache/entry.h"
 #include "engine/cache/freshness.h"
 #include "engine/common/count.h"
-#include "engine/common/spi.h"
-#include "engine/common/wait.h"
-#include "pg/clock.h"
+#include "engine/common/presence.h"
+#include "store/search.h"
 
-/* the removal of many */
+/* of one entry */
 typedef struct Removal
 {
 	ArrayType  *tags;			/* NULL: whatever its tags are */
-	bool		was_live;		/* the last one, which was removed */
-	int64		nlive;
-	IdemTable	table;
+	bool		was_live;
 } Removal;
 
-static void remove_all(const char *query, Oid type, Datum what, Removal *removal);
-static void remove_found(HeapTuple row, TupleDesc desc, void *arg);
-static IdemEntryAction remove_matching(const IdemEntry *old, TimestampTz now,
-									   IdemEntry *new, void *arg);
-static bool has_any_tag(const IdemEntry *entry, ArrayType *tags);
+static IdemEntryAction remove_tagged(const IdemEntry *old, TimestampTz now,
+									 IdemEntry *new, void *arg);
+static IdemEntryAction drop(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg);
+static bool may_stay(const IdemFound *found);
 
 int64
 idem_cache_invalidate_tags(ArrayType *tags)
 {
-	Removal		removal = {.tags = tags};
+	IdemTable	table;
+	IdemSearch *search;
+	IdemFound	found;
+	int64		nlive = 0;
 
 	if (ArrayGetNItems(ARR_NDIM(tags), ARR_DIMS(tags)) == 0)
 		return 0;
 	idem_cache_freshness_invalidate_tags(tags);
-	remove_all(idem_store_cache_tagged_sql, TEXTARRAYOID, PointerGetDatum(tags), &removal);
-	idem_count_many(IDEM_COUNT_INVALIDATED, removal.nlive);
-	return removal.nlive;
+	idem_store_cache_open(&table, RowExclusiveLock);
+	search = idem_store_search_tags(&table, tags);
+	while (idem_store_search_next(search, &found))
+	{
+		Removal		removal = {.tags = tags};
+
+		CHECK_FOR_INTERRUPTS();
+		idem_cache_change_entry(found.key, remove_tagged, &removal);
+		nlive += removal.was_live;
+	}
+	idem_store_search_end(search);
+	idem_store_table_close(&table);
+	idem_count_many(IDEM_COUNT_INVALIDATED, nlive);
+	return nlive;
+}
+
+/* It may have other tags by now. */
+static IdemEntryAction
+remove_tagged(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg)
+{
+	Removal    *removal = arg;
+
+	removal->was_live = false;
+	if (old == NULL || !idem_store_search_has_any(old, removal->tags))
+		return IDEM_ENTRY_LEAVE;
+	removal->was_live = idem_cache_entry_is_live(old, now);
+	return IDEM_ENTRY_REMOVE;
 }
 
 int64
 idem_cache_clear(text *prefix)
 {
-	Removal		removal = {0};
+	IdemTable	table;
+	IdemSearch *search;
+	IdemFound	found;
+	int64		nlive = 0;
 
-	idem_cache_freshness_invalidate_all();
-	remove_all(idem_store_cache_prefix_sql, TEXTOID, PointerGetDatum(prefix), &removal);
-	idem_count_many(IDEM_COUNT_DELETED, removal.nlive);
-	return removal.nlive;
-}
-
-static void
-remove_all(const char *query, Oid type, Datum what, Removal *removal)
-{
-	idem_store_cache_open(&removal->table, RowExclusiveLock);
-	idem_spi_each(query, 1, &type, &what, remove_found, removal);
-	idem_store_table_close(&removal->table);
-}
-
-/* The version that the query has found, or whatever has become of it since. */
-static void
-remove_found(HeapTuple row, TupleDesc desc, void *arg)
-{
-	Removal    *removal = arg;
-	bool		isnull;
-	text	   *key = DatumGetTextPP(SPI_getbinval(row, desc, 1, &isnull));
-	ItemPointer tid = (ItemPointer) DatumGetPointer(SPI_getbinval(row, desc, 2, &isnull));
-	TimestampTz expires_at = DatumGetTimestampTz(SPI_getbinval(row, desc, 3, &isnull));
-
-	if (idem_store_tuple_delete_version(&removal->table, tid))
+	idem_cache_freshness_invalidate_prefix(prefix);
+	idem_store_cache_open(&table, RowExclusiveLock);
+	search = idem_store_search_prefix(&table, prefix);
+	while (idem_store_search_next(search, &found))
 	{
-		removal->was_live = isnull || idem_clock_now() < expires_at;
-		idem_wait_wake(&idem_store_cache_leases, key, NULL);
+		bool		was_live = false;
+
+		CHECK_FOR_INTERRUPTS();
+		if (may_stay(&found))
+			continue;
+		idem_cache_change_entry(found.key, drop, &was_live);
+		nlive += was_live;
 	}
-	else
-		idem_cache_change_entry(key, remove_matching, removal);
-	if (removal->was_live)
-		removal->nlive++;
+	idem_store_search_end(search);
+	idem_store_table_close(&table);
+	idem_count_many(IDEM_COUNT_DELETED, nlive);
+	return nlive;
 }
 
-/* It may have other tags by now. */
-static IdemEntryAction
-remove_matching(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg)
-{
-	Removal    *removal = arg;
-
-	removal->was_live = false;
-	if (old != NULL && removal->tags != NULL && !has_any_tag(old, removal->tags))
-		return IDEM_ENTRY_LEAVE;
-	removal->was_live = old != NULL && idem_cache_entry_is_live(old, now);
-	return IDEM_ENTRY_REMOVE;
-}
-
-/* both are sorted */
+/*
+ * What is being stored without a fence, and was before the mark.  Who has a fence
+ * shows it to the very end, so ask whether he has come to that afterwards.
+ */
 static bool
-has_any_tag(const IdemEntry *entry, ArrayType *tags)
+may_stay(const IdemFound *found)
 {
-	Datum	   *mine;
-	Datum	   *theirs;
-	int			nmine = 0;
-	int			ntheirs;
-	int			i = 0;
-	int			j = 0;
+	return TransactionIdIsValid(found->inserter) &&
+		!idem_presence_is_shown_by(IDEM_STORES_FENCED, found->inserter) &&
+		TransactionIdIsInProgress(found->inserter);
+}
 
-	if (entry->tags != NULL)
-		deconstruct_array(DatumGetArrayTypeP(PointerGetDatum(entry->tags)), TEXTOID, -1,
-						  false, TYPALIGN_INT, &mine, NULL, &nmine);
-	deconstruct_array(tags, TEXTOID, -1, false, TYPALIGN_INT, &theirs, NULL, &ntheirs);
-	while (i < nmine && j < ntheirs)
-	{
-		int			order = idem_store_records_compare(DatumGetTextPP(mine[i]),
-													   DatumGetTextPP(theirs[j]));
-
-		if (order == 0)
-			return true;
-		if (order < 0)
-			i++;
-		else
-			j++;
-	}
-	return false;
+/* The mark of the prefix says who did it. */
+static IdemEntryAction
+drop(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg)
+{
+	*(bool *) arg = idem_cache_entry_is_live(old, now);
+	return IDEM_ENTRY_DROP;
 }

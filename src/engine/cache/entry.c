@@ -7,11 +7,37 @@
 #include "utils/builtins.h"
 
 #include "engine/cache/entry.h"
+#include "pg/clock.h"
 
 bool
 idem_cache_entry_is_live(const IdemEntry *entry, TimestampTz now)
 {
-	return now < entry->expires_at;
+	return entry != NULL && now < entry->expires_at && !idem_store_cache_is_trace(entry);
+}
+
+/* aligned, which they need not be in the row */
+ArrayType *
+idem_cache_entry_kept_tags(const IdemEntry *old, TimestampTz now)
+{
+	if (!idem_cache_entry_is_live(old, now) || old->tags == NULL)
+		return NULL;
+	return DatumGetArrayTypePCopy(PointerGetDatum(old->tags));
+}
+
+TimestampTz
+idem_cache_entry_expiry(const Interval *ttl, TimestampTz now)
+{
+	TimestampTz result = idem_clock_add(now, ttl);
+
+	return result == now ? IDEM_CACHE_NEVER : result;
+}
+
+bool
+idem_cache_entry_is_over(const Interval *ttl)
+{
+	TimestampTz now = idem_clock_now();
+
+	return idem_clock_add(now, ttl) < now;
 }
 
 /* json is text, of which the bytes can be had, but not the other way */

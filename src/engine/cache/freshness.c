@@ -2,72 +2,46 @@
  * freshness.c
  *		Keeping values out of the cache that are older than an invalidation.
  *
- * Whoever stores takes the lock of a name shared and without waiting; whoever
- * invalidates takes it exclusively, and scans afterwards under a snapshot
- * taken then.  Both keep it to the end of the transaction.
- *
- * The lock table is everybody's, so a transaction with too many names takes one
- * lock for all of them: MANY_STORED, which all who invalidate take as well, or
- * MANY_INVALIDATED, which all who store take as well.  Neither keeps others out
- * who do the same.
+ * Nobody locks names: a transaction could fill the lock table, which is
+ * everybody's.  The rules that hold instead:
+ * - Who invalidates shows that first, then leaves marks, then looks for entries
+ *	 with a snapshot taken after that, and waits for the open ones.
+ * - Who stores writes the entry first and looks for marks then, open ones too, or
+ *	 only when somebody shows that he invalidates if none but open ones matter;
+ *	 and takes back what he wrote if one is in his way.
+ * - Marks that a crash, or TRUNCATE, took away are why there is an epoch: a
+ *	 snapshot that is not wholly after it may miss some, and so may whoever stores
+ *	 while a prepared transaction from before it still shows that it invalidates.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/xid8.h"
 
 #include "engine/cache/freshness.h"
-#include "engine/common/userlock.h"
-#include "store/cache.h"
+#include "engine/common/presence.h"
+#include "pg/xid.h"
+#include "store/marks.h"
 
-/* what a name is the name of; the first byte of a mark's name */
-#define OF_KEY		'k'
-#define OF_TAG		't'
-#define OF_ALL		'*'
-
-/* the locks for too many names; nothing has such a name */
-#define MANY_STORED			'+'
-#define MANY_INVALIDATED	'-'
-
-/* locks on names that a transaction takes one by one */
-#define MAX_LOCKS	256
-
-/* how many this transaction took; those that a savepoint gave back count, too */
-static int	nlocks;
-static FullTransactionId counted_for;
+/* a search for a mark that is in the way */
+typedef struct Search
+{
+	IdemTable	marks;
+	struct varlena *snapshot;	/* NULL: open ones are in the way */
+	bool		is_clear;
+} Search;
 
 static void invalidate(text **names, int n);
-static void lock_exclusively(text **names, int n);
-static bool lock_shared(const text *name);
-static bool lock_many(char kind, LOCKMODE lockmode, bool dont_wait);
-static bool lock_name(const text *name, LOCKMODE lockmode, bool dont_wait);
-static bool has_locks_for(int n);
-static text *full_name(char kind, const text *name);
-static bool may_store_under(text **names, int n, struct varlena *snapshot);
+static bool has_lost_marks(IdemTable *marks, const IdemPresent *others, int n);
+static bool is_after_epoch(IdemTable *marks, struct varlena *snapshot);
+static void look_at_key(Search *search, const text *key);
+static void look_at_prefixes(Search *search, const text *key);
+static void look_at_tags(Search *search, ArrayType *tags);
+static bool judge(const IdemMarked *marked, void *arg);
 static int	tag_names(ArrayType *tags, text ***names);
-
-void
-idem_cache_freshness_invalidate_key(const text *key)
-{
-	text	   *name = full_name(OF_KEY, key);
-
-	invalidate(&name, 1);
-}
-
-void
-idem_cache_freshness_invalidate_keys(text **keys, int n)
-{
-	text	  **names = palloc(n * sizeof(text *));
-	int			i;
-
-	for (i = 0; i < n; i++)
-		names[i] = full_name(OF_KEY, keys[i]);
-	invalidate(names, n);
-}
 
 void
 idem_cache_freshness_invalidate_tags(ArrayType *tags)
@@ -79,13 +53,14 @@ idem_cache_freshness_invalidate_tags(ArrayType *tags)
 }
 
 void
-idem_cache_freshness_invalidate_all(void)
+idem_cache_freshness_invalidate_prefix(const text *prefix)
 {
-	text	   *name = full_name(OF_ALL, NULL);
+	text	   *name = idem_store_marks_name(IDEM_MARK_OF_PREFIX, prefix);
 
 	invalidate(&name, 1);
 }
 
+/* The names are sorted, so that two callers never wait for each other. */
 static void
 invalidate(text **names, int n)
 {
@@ -93,142 +68,121 @@ invalidate(text **names, int n)
 	IdemTable	marks;
 	int			i;
 
-	lock_exclusively(names, n);
-	idem_store_cache_open_marks(&marks, RowExclusiveLock);
+	idem_presence_show(IDEM_INVALIDATES);
+	idem_store_marks_open(&marks, RowExclusiveLock);
 	for (i = 0; i < n; i++)
 	{
-		IdemMark	mark = {.name = names[i], .xid = xid};
-
 		CHECK_FOR_INTERRUPTS();
-		idem_store_cache_put_mark(&marks, &mark);
+		idem_store_marks_put(&marks, names[i], xid);
 	}
 	idem_store_table_close(&marks);
 }
 
-/* The names are sorted, so that two callers never wait for each other. */
-static void
-lock_exclusively(text **names, int n)
-{
-	int			i;
-
-	(void) lock_many(MANY_STORED, RowExclusiveLock, false);
-	if (!has_locks_for(n))
-	{
-		(void) lock_many(MANY_INVALIDATED, RowExclusiveLock, false);
-		return;
-	}
-	for (i = 0; i < n; i++)
-		(void) lock_name(names[i], ExclusiveLock, false);
-}
-
-/* Never waits.  False while an invalidation of the name is open or due. */
-static bool
-lock_shared(const text *name)
-{
-	if (!has_locks_for(1) && lock_many(MANY_STORED, ShareLock, true))
-		return true;
-	return lock_name(name, ShareLock, true);
-}
-
-static bool
-lock_many(char kind, LOCKMODE lockmode, bool dont_wait)
-{
-	return lock_name(full_name(kind, NULL), lockmode, dont_wait);
-}
-
-static bool
-lock_name(const text *name, LOCKMODE lockmode, bool dont_wait)
-{
-	LOCKTAG		tag;
-	LockAcquireResult result;
-
-	idem_userlock_set_tag(&tag, IDEM_LOCK_CACHE_NAME, 0, name, NULL);
-	result = LockAcquire(&tag, lockmode, false, dont_wait);
-	if (result == LOCKACQUIRE_OK)
-		nlocks++;
-	return result != LOCKACQUIRE_NOT_AVAIL;
-}
-
-static bool
-has_locks_for(int n)
-{
-	FullTransactionId xid = GetTopFullTransactionId();
-
-	if (!FullTransactionIdEquals(counted_for, xid))
-	{
-		counted_for = xid;
-		nlocks = 0;
-	}
-	return n <= MAX_LOCKS - nlocks;
-}
-
-static text *
-full_name(char kind, const text *name)
-{
-	int			size = name == NULL ? 0 : VARSIZE_ANY_EXHDR(name);
-	text	   *result = palloc(VARHDRSZ + 1 + size);
-
-	SET_VARSIZE(result, VARHDRSZ + 1 + size);
-	*VARDATA(result) = kind;
-	if (size > 0)
-		memcpy(VARDATA(result) + 1, VARDATA_ANY(name), size);
-	return result;
-}
-
-void
-idem_cache_freshness_announce_tags(ArrayType *tags)
-{
-	text	  **names;
-	int			n = tag_names(tags, &names);
-	int			i;
-
-	(void) lock_many(MANY_INVALIDATED, ShareLock, true);
-	for (i = 0; i < n; i++)
-		(void) lock_shared(names[i]);
-}
-
 bool
-idem_cache_freshness_may_store(const text *key, struct varlena *snapshot)
+idem_cache_freshness_is_due(const text *key, ArrayType *tags)
 {
-	text	   *names[] = {full_name(OF_ALL, NULL), full_name(OF_KEY, key)};
+	Search		search = {.is_clear = true};
+	IdemPresent *others;
+	int			n = idem_presence_find(IDEM_INVALIDATES, &others);
 
-	return may_store_under(names, lengthof(names), snapshot);
-}
-
-bool
-idem_cache_freshness_may_tag(ArrayType *tags, struct varlena *snapshot)
-{
-	text	  **names;
-	int			n = tag_names(tags, &names);
-
-	return may_store_under(names, n, snapshot);
-}
-
-/* With the lock no invalidation of the name is open, but perhaps our own. */
-static bool
-may_store_under(text **names, int n, struct varlena *snapshot)
-{
-	IdemTable	marks;
-	bool		result = true;
-	int			i;
-
-	if (!lock_many(MANY_INVALIDATED, ShareLock, true))
+	if (n == 0)
 		return false;
+	idem_store_marks_open(&search.marks, AccessShareLock);
+	search.is_clear = !has_lost_marks(&search.marks, others, n);
+	look_at_prefixes(&search, key);
+	look_at_tags(&search, tags);
+	idem_store_table_close(&search.marks);
+	return !search.is_clear;
+}
+
+static bool
+has_lost_marks(IdemTable *marks, const IdemPresent *others, int n)
+{
+	FullTransactionId epoch;
+	bool		has_epoch = idem_store_marks_epoch(marks, &epoch);
+	int			i;
+
 	for (i = 0; i < n; i++)
 	{
-		if (!lock_shared(names[i]))
-			return false;
+		if (others[i].is_prepared &&
+			(!has_epoch || FullTransactionIdPrecedes(idem_xid_widen(others[i].xid), epoch)))
+			return true;
 	}
-	idem_store_cache_open_marks(&marks, AccessShareLock);
-	for (i = 0; i < n && result; i++)
-	{
-		IdemMark	mark;
+	return false;
+}
 
-		result = !idem_store_cache_find_mark(&marks, names[i], &mark) ||
-			idem_cache_freshness_is_visible(mark.xid, snapshot);
+bool
+idem_cache_freshness_is_fresh(const text *key, ArrayType *tags, struct varlena *snapshot)
+{
+	Search		search = {.snapshot = snapshot};
+
+	idem_store_marks_open(&search.marks, AccessShareLock);
+	search.is_clear = is_after_epoch(&search.marks, snapshot);
+	look_at_key(&search, key);
+	look_at_prefixes(&search, key);
+	look_at_tags(&search, tags);
+	idem_store_table_close(&search.marks);
+	return search.is_clear;
+}
+
+static bool
+is_after_epoch(IdemTable *marks, struct varlena *snapshot)
+{
+	FullTransactionId epoch;
+	FullTransactionId xmin = DatumGetFullTransactionId(DirectFunctionCall1(pg_snapshot_xmin,
+																		   PointerGetDatum(snapshot)));
+
+	return idem_store_marks_epoch(marks, &epoch) && FullTransactionIdFollowsOrEquals(xmin, epoch);
+}
+
+/* what expiry left of an entry */
+static void
+look_at_key(Search *search, const text *key)
+{
+	IdemMarked	marked;
+
+	if (!search->is_clear)
+		return;
+	idem_store_marks_find(&search->marks, idem_store_marks_name(IDEM_MARK_OF_KEY, key), &marked);
+	(void) judge(&marked, search);
+}
+
+static void
+look_at_prefixes(Search *search, const text *key)
+{
+	if (search->is_clear)
+		idem_store_marks_visit_prefixes(&search->marks, key, judge, search);
+}
+
+static void
+look_at_tags(Search *search, ArrayType *tags)
+{
+	text	  **names;
+	int			n = tag_names(tags, &names);
+	int			i;
+
+	for (i = 0; i < n && search->is_clear; i++)
+	{
+		IdemMarked	marked;
+
+		idem_store_marks_find(&search->marks, names[i], &marked);
+		(void) judge(&marked, search);
 	}
-	idem_store_table_close(&marks);
-	return result;
+}
+
+/* Is the search to go on? */
+static bool
+judge(const IdemMarked *marked, void *arg)
+{
+	Search	   *search = arg;
+
+	if (search->snapshot == NULL)
+		search->is_clear = !marked->is_open;
+	else if (marked->is_there && !idem_cache_freshness_is_visible(marked->xid, search->snapshot))
+		search->is_clear = false;
+	else if (marked->is_open && !idem_cache_freshness_is_visible(marked->open_xid, search->snapshot))
+		search->is_clear = false;
+	return search->is_clear;
 }
 
 bool
@@ -254,6 +208,6 @@ tag_names(ArrayType *tags, text ***names)
 	deconstruct_array(tags, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
 	*names = palloc(n * sizeof(text *));
 	for (i = 0; i < n; i++)
-		(*names)[i] = full_name(OF_TAG, DatumGetTextPP(elements[i]));
+		(*names)[i] = idem_store_marks_name(IDEM_MARK_OF_TAG, DatumGetTextPP(elements[i]));
 	return n;
 }

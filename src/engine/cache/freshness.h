@@ -2,11 +2,10 @@
  * freshness.h
  *		Keeping values out of the cache that are older than an invalidation.
  *
- * The order is that of commits, not of clocks.  An invalidation of a name (a
- * key, a tag, or everything) locks the name to the end of its transaction and
- * leaves its transaction id as a mark.  A value that was computed under a
- * snapshot may be stored only when no such lock is held, and when every mark
- * was already visible to that snapshot.
+ * The order is that of commits, not of clocks.  An invalidation of tags, or of all
+ * keys that begin so, leaves its transaction id as a mark, and then looks for
+ * entries.  Who stores writes the entry, and then looks for marks: one of the two
+ * sees the other.  Of a single key, the entry itself says who wrote or removed it.
  */
 #ifndef IDEM_CACHE_FRESHNESS_H
 #define IDEM_CACHE_FRESHNESS_H
@@ -14,27 +13,25 @@
 #include "access/transam.h"
 #include "utils/array.h"
 
-/* the longest lease of cache_fetch(), in seconds; marks are kept for twice that */
+/* the longest lease of cache_fetch(), in seconds */
 #define IDEM_MAX_CACHE_LEASE_S	3600
 
-/* Invalidate: wait for those who are storing under the name, lock, and mark. */
-extern void idem_cache_freshness_invalidate_key(const text *key);
-extern void idem_cache_freshness_invalidate_keys(text **keys, int n);
+/* Leave the marks, waiting for others who invalidate the same. */
 extern void idem_cache_freshness_invalidate_tags(ArrayType *tags);
-extern void idem_cache_freshness_invalidate_all(void);
+extern void idem_cache_freshness_invalidate_prefix(const text *prefix);
 
 /*
- * Let invalidations of these tags wait for this transaction.  Where one is
- * open already, this one counts as later.
+ * Is another transaction invalidating this key, by a prefix, or one of the tags,
+ * which may be NULL?
  */
-extern void idem_cache_freshness_announce_tags(ArrayType *tags);
+extern bool idem_cache_freshness_is_due(const text *key, ArrayType *tags);
 
 /*
- * May a value computed under this snapshot be stored under the key, or the
- * tags?  If so, invalidations wait for this transaction.
+ * Is a value that was computed under this snapshot newer than all invalidations of
+ * the key and the tags, open ones included?
  */
-extern bool idem_cache_freshness_may_store(const text *key, struct varlena *snapshot);
-extern bool idem_cache_freshness_may_tag(ArrayType *tags, struct varlena *snapshot);
+extern bool idem_cache_freshness_is_fresh(const text *key, ArrayType *tags,
+										  struct varlena *snapshot);
 
 /* Had the transaction ended when the snapshot was taken?  Never our own. */
 extern bool idem_cache_freshness_is_visible(FullTransactionId xid, struct varlena *snapshot);

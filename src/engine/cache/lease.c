@@ -2,24 +2,22 @@
  * lease.c
  *		The guard against stampedes: of all who miss a key, one computes it.
  *
- * A lease is a record to the claim engine.  It keeps the snapshot of the
- * statement that took it, which is at most as new as anything that the value
- * will be computed from.
+ * A lease is a record to the claim engine.  It keeps a snapshot that is at most as
+ * new as anything that the value will be computed from.
  */
 #include "postgres.h"
 
-#include "utils/fmgroids.h"
-#include "utils/fmgrprotos.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "engine/cache/entry.h"
 #include "engine/cache/lease.h"
+#include "engine/cache/snapshot.h"
 #include "engine/claims/change.h"
 #include "engine/claims/claims.h"
 #include "engine/common/count.h"
 #include "engine/common/wait.h"
 #include "pg/clock.h"
+#include "store/marks.h"
 
 StaticAssertDecl(IDEM_COUNT_HIT + IDEM_FETCH_IN_PROGRESS == IDEM_COUNT_CACHE_IN_PROGRESS,
 				 "fetches are counted in the order of IdemFetchOutcome");
@@ -28,6 +26,7 @@ static bool fetch_once(const IdemFetch *fetch, IdemFetched *fetched,
 					   IdemVerdict *verdict);
 static bool look(const IdemFetch *fetch, IdemFetched *fetched);
 static void claim(const IdemFetch *fetch, IdemVerdict *verdict);
+static void begin_epoch(void);
 static struct varlena *held_under(const IdemTable *table, int64 fence);
 static IdemAction decide_release(const IdemTarget *target, IdemRecord *record,
 								 TimestampTz now, void *arg);
@@ -100,7 +99,8 @@ look(const IdemFetch *fetch, IdemFetched *fetched)
 		is_live = idem_cache_entry_is_live(&entry, now);
 		if (is_live)
 			fetched->outcome = IDEM_FETCH_HIT;
-		else if (now < idem_clock_add(entry.expires_at, &fetch->stale))
+		else if (!idem_store_cache_is_trace(&entry) &&
+				 now < idem_clock_add(entry.expires_at, &fetch->stale))
 			fetched->outcome = IDEM_FETCH_STALE;
 		if (fetched->outcome != IDEM_FETCH_IN_PROGRESS)
 		{
@@ -127,9 +127,24 @@ claim(const IdemFetch *fetch, IdemVerdict *verdict)
 	request.ttl.day *= 2;
 	request.ttl.time *= 2;
 	request.takeover = true;
-	request.context = (struct varlena *)
-		DatumGetPointer(OidFunctionCall0(F_PG_CURRENT_SNAPSHOT));
+	request.context = idem_cache_snapshot_oldest();
+	begin_epoch();
 	idem_claims_start(&request, verdict);
+}
+
+/* If others are beginning one, this lease stores nothing, as if it were our own. */
+static void
+begin_epoch(void)
+{
+	FullTransactionId epoch;
+	IdemTable	marks;
+	bool		has_epoch;
+
+	idem_store_marks_open(&marks, AccessShareLock);
+	has_epoch = idem_store_marks_epoch(&marks, &epoch);
+	idem_store_table_close(&marks);
+	if (!has_epoch)
+		idem_store_marks_begin_epoch();
 }
 
 static IdemAction

@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -36,7 +35,6 @@ static int64 expire_cooldowns(TimestampTz now, int32 max_rows);
 typedef enum SourceKind
 {
 	ROWS,
-	PREPARATION,				/* removes nothing yet */
 	SLOTS						/* whose lock is not kept */
 } SourceKind;
 
@@ -46,16 +44,17 @@ static const struct Source
 	SourceKind	kind;
 	IdemStatsFamily family;
 	ExpirySource expire;
-	const char *also_reads;		/* another relation, or NULL */
+	/* other relations, or NULL */
+	const char *also_reads;
+	const char *also_writes;
 }			sources[] =
 
 {
 	{"idempotency_records", ROWS, IDEM_STATS_IDEMPOTENCY, idem_store_idempotency_expire},
 	{"dedupe_jobs", ROWS, IDEM_STATS_DEDUPE, idem_store_jobs_expire},
-	{"cache_entries", ROWS, IDEM_STATS_CACHE, idem_cache_care_expire_entries, "cache_leases"},
+	{"cache_entries", ROWS, IDEM_STATS_CACHE, idem_cache_care_expire_entries, "cache_leases", "cache_invalidations"},
 	{"cache_leases", ROWS, IDEM_STATS_CACHE, idem_cache_care_expire_leases},
-	{"cache_invalidations", PREPARATION, IDEM_STATS_CACHE, idem_cache_care_stamp_marks, "cache_leases"},
-	{"cache_invalidations", ROWS, IDEM_STATS_CACHE, idem_cache_care_expire_marks},
+	{"cache_invalidations", ROWS, IDEM_STATS_CACHE, idem_cache_care_expire_marks, "cache_leases"},
 	{"rate_limit_state", SLOTS, IDEM_STATS_RATE_LIMIT, expire_rate_limits},
 	{"cooldowns", SLOTS, IDEM_STATS_RATE_LIMIT, expire_cooldowns},
 };
@@ -94,7 +93,6 @@ idem_care_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
 	int			i;
 
 	has_more = false;
-	SPI_connect();
 	for (i = 0; i < lengthof(sources); i++)
 	{
 		Turn		turn = {.source = &sources[i], .max_rows = max_rows};
@@ -107,13 +105,10 @@ idem_care_expiry_run(int32 max_rows, IdemExpiryReport report, void *arg)
 			parts[i] += turn.done == IDEM_EXPIRY_FAILED ? 1 : last_part;
 			has_more |= parts[i] < 1;
 		}
-		if (sources[i].kind == PREPARATION)
-			continue;
 		report(sources[i].relation, turn.done, arg);
 		if (turn.done != IDEM_EXPIRY_FAILED)
 			idem_count_expiry(sources[i].family, turn.done);
 	}
-	SPI_finish();
 	/* nobody may call from here for a long time */
 	idem_count_flush();
 }
@@ -139,6 +134,8 @@ expire_source(void *argument)
 
 	if (source->also_reads != NULL)
 		idem_store_table_lock_now(source->also_reads, AccessShareLock);
+	if (source->also_writes != NULL)
+		idem_store_table_lock_now(source->also_writes, RowExclusiveLock);
 	turn->done = source->expire(idem_clock_now(), turn->max_rows);
 	if (source->kind == SLOTS)
 		UnlockRelationOid(relid, RowExclusiveLock);

@@ -26,6 +26,13 @@ idem_userlock_set_tag(LOCKTAG *tag, IdemLockClass class, uint64 seed, const text
 	tag->locktag_type = LOCKTAG_USERLOCK;
 }
 
+void
+idem_userlock_set_flag_tag(LOCKTAG *tag, IdemLockClass class, uint32 number)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, 0, number, class);
+	tag->locktag_type = LOCKTAG_USERLOCK;
+}
+
 static uint64
 hash_text(const text *value, uint64 seed)
 {

@@ -13,9 +13,9 @@ typedef enum IdemLockClass
 {
 	IDEM_LOCK_WAITER = 0x1D01,	/* a record that somebody waits for */
 	IDEM_LOCK_FINGERPRINT = 0x1D02,
-	IDEM_LOCK_CACHE_NAME = 0x1D03,
 	IDEM_LOCK_LIMIT = 0x1D04,
-	IDEM_LOCK_EXPIRY = 0x1D05	/* a run that is to be the only one */
+	IDEM_LOCK_EXPIRY = 0x1D05,	/* a run that is to be the only one */
+	IDEM_LOCK_PRESENCE = 0x1D06
 } IdemLockClass;
 
 /*
@@ -24,5 +24,8 @@ typedef enum IdemLockClass
  */
 extern void idem_userlock_set_tag(LOCKTAG *tag, IdemLockClass class, uint64 seed,
 								  const text *a, const text *b);
+
+/* The tag of what has a number and no name. */
+extern void idem_userlock_set_flag_tag(LOCKTAG *tag, IdemLockClass class, uint32 number);
 
 #endif							/* IDEM_COMMON_USERLOCK_H */

@@ -1,6 +1,7 @@
 \echo Use "ALTER EXTENSION idemstore UPDATE TO '0.3.0'" to load this file. \quit
 
 -- expiry
+ALTER FUNCTION idemstore.expire(integer) RESET enable_sort;
 COMMENT ON FUNCTION idemstore.expire(integer) IS
 	'Remove at most max_rows expired rows of every table; one row of result a table. Rows that others have locked are skipped; no lock on a table is waited for. What fails in a table is a WARNING that names it, and its removed is NULL. Space only: an expired row is absent for every function anyway. Errors: 22004, 22023, 25006.';
 -- idempotency
@@ -360,3 +361,24 @@ BEGIN
 		AND objoid OPERATOR(pg_catalog.=) ANY (row_types);
 END
 $$;
+-- cache
+COMMENT ON COLUMN idemstore.cache_entries.tags IS 'what the value depends on, sorted, at most 256 of 1 to 1024 bytes; NULL or empty for nothing';
+COMMENT ON COLUMN idemstore.cache_entries.written_by IS 'the transaction that stored it, or removed it and left an empty value as json in its place';
+
+ALTER TABLE idemstore.cache_invalidations RENAME COLUMN seen_at TO xid_bucket;
+ALTER TABLE idemstore.cache_invalidations ALTER COLUMN xid_bucket TYPE bigint USING xid::pg_catalog.text::pg_catalog.int8 OPERATOR(pg_catalog./) 16384;
+CREATE INDEX cache_invalidations_xid_bucket_idx ON idemstore.cache_invalidations (xid_bucket);
+INSERT INTO idemstore.cache_invalidations VALUES ('e', pg_catalog.pg_current_xact_id());
+COMMENT ON COLUMN idemstore.cache_invalidations.name IS 't and a tag, * and a prefix, k and the key of an entry that expire() removed, or e: since when the rows are complete';
+COMMENT ON COLUMN idemstore.cache_invalidations.xid_bucket IS 'xid in steps of 16384, by which expire() finds the row; NULL for e, which stays';
+
+COMMENT ON FUNCTION idemstore.cache_set(text, json, interval, text[], bigint) IS
+	'Store a value, exactly as it is given; true if stored. ttl: above 0 expires, 0 never, below 0 is expired already, so that the entry is gone. tags: NULL keeps those of a live entry, an empty array clears them, else they are replaced; at most 256 of 1 to 1024 bytes. False, and nothing is stored: with a fence, of cache_fetch(), when the value could be older than an invalidation of the key or of a tag, or the lease is lost; without one, while another transaction invalidates the key or a tag, and then what stood there is removed. Commits or rolls back with the transaction; waits for another one that writes the key. Serves http-client-toolkit, CacheStore.set and setWithTags. Errors: 22004, 22023, 54000, 25006, ID413 above idemstore.cache_max_entry_size.';
+COMMENT ON FUNCTION idemstore.cache_clear(text) IS
+	'Remove all entries whose key begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Refuses every value for such a key that is being computed; waits for entries that are being stored with a fence, not for others. Serves http-client-toolkit, CacheStore.clear. Errors: 22004, 25006, 54000.';
+COMMENT ON FUNCTION idemstore.invalidate_by_tag(text) IS
+	'Remove all entries with this tag, and refuse every value with it that is being computed. Returns how many of them were live. Another session sees it exactly at commit; waits for transactions that are storing or invalidating under the tag. Serves http-client-toolkit, CacheStore.invalidateByTag. Errors: 22004, 22023, 54000, 25006.';
+COMMENT ON FUNCTION idemstore.invalidate_by_tags(text[]) IS
+	'As invalidate_by_tag(), for all entries with any of the tags, each counted once. Serves http-client-toolkit, CacheStore.invalidateByTags. Errors: 22004, 22023, 54000, 25006.';
+COMMENT ON FUNCTION idemstore.cache_set_many(text[], json[], interval, text[]) IS
+	'cache_set() of every key and its item; returns how many were stored. All or nothing, with the transaction. Errors: 22004, 22023, 54000, 25006, ID413.';
