@@ -38,7 +38,7 @@ sub buckets
 	my ($node, $of, $database) = @_;
 
 	$of //= $table;
-	ask($node, 'SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS pageinspect', $database);
+	ask($node, 'SET client_min_messages = warning; DO $$ BEGIN IF NOT pg_is_in_recovery() THEN CREATE EXTENSION IF NOT EXISTS pageinspect; END IF; END $$', $database);
 	my $at = short('page', 16) . ' + 24';    # magic, version, key
 	return ask($node, "
 		SELECT coalesce(sum(" . number('page', $at) . "), 0)
