@@ -60,9 +60,9 @@ is(run_as_tenant('trusted', 'CREATE EXTENSION idemstore'), '', 'created by the o
 is(given('trusted'), '', 'nothing is given then');
 
 # Set between creation and update.
-database('updated', "CREATE EXTENSION idemstore VERSION '$old'", "SELECT idemstore.grant_usage('shop')", $gifts, 'ALTER EXTENSION idemstore UPDATE');
-is(given('updated', "a.grantee <> 'shop'::regrole"), '', 'nothing is given at update');
-is($node->safe_psql('updated', 'SELECT * FROM idemstore.usage_levels ORDER BY 1'), "pg_database_owner|operator\nshop|application",
+database('updated', "CREATE EXTENSION idemstore VERSION '$old'", "SELECT idemstore.grant_usage('shop'), idemstore.grant_usage(\$\$$odd\$\$)", $gifts, 'ALTER EXTENSION idemstore UPDATE');
+is(given('updated', "a.grantee <> ALL (ARRAY['shop'::regrole, \$\$$odd\$\$::regrole])"), '', 'nothing is given at update');
+is($node->safe_psql('updated', 'SELECT * FROM idemstore.usage_levels ORDER BY role COLLATE "C"'), "o'dd \"one\"|application\npg_database_owner|operator\nshop|application",
 	'but what is new to who had its level');
 
 # Given when the earlier version was created, which left it: tables are taken
