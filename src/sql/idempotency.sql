@@ -36,8 +36,10 @@ ALTER TABLE idemstore.idempotency_records
 	ALTER COLUMN status SET STORAGE MAIN,
 	ALTER COLUMN owner SET STORAGE MAIN;
 
+-- expires_at, so that a live one is found among any number of expired ones; it
+-- has an index of its own, so complete() stays as HOT as it was.
 CREATE INDEX idempotency_records_fingerprint_idx
-	ON idemstore.idempotency_records (scope, fingerprint);
+	ON idemstore.idempotency_records (scope, fingerprint, expires_at);
 CREATE INDEX idempotency_records_expires_at_idx
 	ON idemstore.idempotency_records (expires_at);
 
@@ -219,7 +221,7 @@ CREATE FUNCTION idemstore.lookup(
 LANGUAGE c STABLE PARALLEL SAFE ROWS 2
 AS 'MODULE_PATHNAME', 'idemstore_lookup_0_3';
 COMMENT ON FUNCTION idemstore.lookup(text, text, text) IS
-	'At most two rows: the live record of the key (matched key), then a live record of the scope with the fingerprint (matched fingerprint; the key''s own if it has it, else the newest). A record that is found both ways comes twice. status as in get(). Writes nothing, works in a read-only transaction and on a standby, and sees what the statement''s snapshot sees. Errors: 22004, 22023, 54000. Serves lookup of idempot''s IdempotencyStore.';
+	'At most two rows: the live record of the key (matched key), then a live record of the scope with the fingerprint (matched fingerprint; the key''s own if it has it, else that which lives longest). A record that is found both ways comes twice. status as in get(). Writes nothing, works in a read-only transaction and on a standby, and sees what the statement''s snapshot sees. Errors: 22004, 22023, 54000. Serves lookup of idempot''s IdempotencyStore.';
 
 CREATE FUNCTION idemstore.get(
 	key text,

@@ -88,14 +88,12 @@ IdemFamily	idem_store_idempotency = {
 	.columns = idem_store_idempotency_columns,
 };
 
-/* a search by fingerprint */
-typedef struct Search
+/* which record with a fingerprint is wanted */
+typedef struct Wanted
 {
-	const text *key;			/* preferred, or the one that is no rival */
+	const text *key;			/* that is no rival of itself; NULL: any */
 	TimestampTz now;
-	bool		is_found;
-	TimestampTz newest;
-} Search;
+} Wanted;
 
 /* the removal of a scope */
 typedef struct ScopeRemoval
@@ -107,9 +105,10 @@ typedef struct ScopeRemoval
 
 static Oid	fingerprint_index(IdemTable *table);
 static Oid	find_fingerprint_index(Relation rel);
-static bool is_fingerprint_index(Oid oid);
-static IdemVisit take_newest(TupleTableSlot *slot, void *arg);
-static IdemVisit take_rival(TupleTableSlot *slot, void *arg);
+static int	fingerprint_columns(Oid oid);
+static bool has_fingerprint(const IdemRecord *record, const text *fingerprint,
+							TimestampTz now);
+static IdemVisit take_live(TupleTableSlot *slot, void *arg);
 static IdemRangeVisit is_over(TupleTableSlot *slot, void *arg);
 static IdemRangeVisit is_of_scope(TupleTableSlot *slot, void *arg);
 static void pass_on(TupleTableSlot *slot, void *arg);
@@ -193,14 +192,27 @@ idem_store_idempotency_find_fingerprint(IdemTable *table, const text *fingerprin
 										IdemRecord *record)
 {
 	Datum		keys[] = {PointerGetDatum(scope), PointerGetDatum(fingerprint)};
-	Search		search = {.key = preferred_key, .now = now};
+	IdemKey		preferred = idem_store_records_key(preferred_key, scope);
+	IdemSearch	search = {fingerprint_index(table), lengthof(keys), keys, &now};
+	Wanted		wanted = {.now = now};
 
-	if (!idem_store_versions_match(table, fingerprint_index(table),
-								   lengthof(keys), keys, snapshot,
-								   take_newest, &search))
+	if (idem_store_versions_fetch(table, &preferred, snapshot))
+	{
+		read_record(table->base.slot, record);
+		if (has_fingerprint(record, fingerprint, now))
+			return true;
+	}
+	if (!idem_store_versions_match(table, &search, snapshot, take_live, &wanted))
 		return false;
-	idem_store_records_read(table, table->match.slot, record);
+	read_record(table->match.slot, record);
 	return true;
+}
+
+static bool
+has_fingerprint(const IdemRecord *record, const text *fingerprint, TimestampTz now)
+{
+	return idem_store_records_is_live(record, now) &&
+		idem_store_records_equal(record->fingerprint, fingerprint);
 }
 
 bool
@@ -210,16 +222,33 @@ idem_store_idempotency_find_rival(IdemTable *table, const text *key,
 								  TransactionId *open_xid)
 {
 	Datum		keys[] = {PointerGetDatum(scope), PointerGetDatum(fingerprint)};
-	Search		search = {.key = key, .now = now};
+	IdemSearch	search = {fingerprint_index(table), lengthof(keys), keys, &now};
+	Wanted		wanted = {.key = key, .now = now};
 	IdemRecord	rival;
 
-	if (!idem_store_versions_match_any(table, fingerprint_index(table),
-									   lengthof(keys), keys, take_rival, &search))
+	if (!idem_store_versions_match_any(table, &search, take_live, &wanted))
 		return false;
-	idem_store_records_read(table, table->match.slot, &rival);
+	read_record(table->match.slot, &rival);
 	*rival_key = idem_store_records_copy(rival.key);
 	*open_xid = table->match.open_xid;
 	return true;
+}
+
+/*
+ * An index without expires_at, as it was before, does, but in time that grows
+ * with how many have the fingerprint.
+ */
+static IdemVisit
+take_live(TupleTableSlot *slot, void *arg)
+{
+	const Wanted *wanted = arg;
+	IdemRecord	record;
+
+	read_record(slot, &record);
+	if (!idem_store_records_is_live(&record, wanted->now) ||
+		(wanted->key != NULL && idem_store_records_equal(record.key, wanted->key)))
+		return IDEM_VISIT_NEXT;
+	return IDEM_VISIT_STOP;
 }
 
 /* remembered with the table's OID, and forgotten with it */
@@ -246,69 +275,44 @@ find_fingerprint_index(Relation rel)
 	List	   *indexes = RelationGetIndexList(rel);
 	ListCell   *cell;
 	Oid			result = InvalidOid;
+	int			most = 0;
 
 	foreach(cell, indexes)
 	{
-		if (is_fingerprint_index(lfirst_oid(cell)))
+		int			n = fingerprint_columns(lfirst_oid(cell));
+
+		if (n > most)
 			result = lfirst_oid(cell);
+		most = Max(most, n);
 	}
 	list_free(indexes);
 	if (!OidIsValid(result))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" has no index on (scope, fingerprint)",
+				 errmsg("table \"%s\" has no index on (scope, fingerprint, expires_at)",
 						idem_store_idempotency.table.name),
-				 errhint("Run CREATE INDEX ON idemstore.idempotency_records (scope, fingerprint).")));
+				 errhint("Run CREATE INDEX ON idemstore.idempotency_records (scope, fingerprint, expires_at).")));
 	return result;
 }
 
-static bool
-is_fingerprint_index(Oid oid)
+/* how many of the columns it has, if it serves to find a fingerprint, or 0 */
+static int
+fingerprint_columns(Oid oid)
 {
+	static const AttrNumber columns[] = {COL_SCOPE + 1, COL_FINGERPRINT + 1, COL_EXPIRES_AT + 1};
 	Relation	index = index_open(oid, AccessShareLock);
 	const FormData_pg_index *form = index->rd_index;
-	bool		result;
+	int			n = form->indnkeyatts;
 
-	result = index->rd_rel->relam == BTREE_AM_OID && form->indisvalid &&
-		form->indnkeyatts == 2 &&
-		form->indkey.values[0] == COL_SCOPE + 1 &&
-		form->indkey.values[1] == COL_FINGERPRINT + 1 &&
-		index->rd_indcollation[0] == C_COLLATION_OID &&
-		index->rd_indcollation[1] == C_COLLATION_OID &&
-		heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
+	if (index->rd_rel->relam != BTREE_AM_OID || !form->indisvalid ||
+		n < 2 || n > lengthof(columns) ||
+		memcmp(form->indkey.values, columns, n * sizeof(AttrNumber)) != 0 ||
+		index->rd_indcollation[0] != C_COLLATION_OID ||
+		index->rd_indcollation[1] != C_COLLATION_OID ||
+		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
+		n = 0;
 	index_close(index, AccessShareLock);
-	return result;
-}
-
-static IdemVisit
-take_newest(TupleTableSlot *slot, void *arg)
-{
-	Search	   *search = arg;
-	IdemRecord	record;
-
-	read_record(slot, &record);
-	if (!idem_store_records_is_live(&record, search->now))
-		return IDEM_VISIT_NEXT;
-	if (idem_store_records_equal(record.key, search->key))
-		return IDEM_VISIT_STOP;
-	if (search->is_found && record.created_at <= search->newest)
-		return IDEM_VISIT_NEXT;
-	search->is_found = true;
-	search->newest = record.created_at;
-	return IDEM_VISIT_KEEP;
-}
-
-static IdemVisit
-take_rival(TupleTableSlot *slot, void *arg)
-{
-	const Search *search = arg;
-	IdemRecord	record;
-
-	read_record(slot, &record);
-	if (!idem_store_records_is_live(&record, search->now) ||
-		idem_store_records_equal(record.key, search->key))
-		return IDEM_VISIT_NEXT;
-	return IDEM_VISIT_STOP;
+	return n;
 }
 
 int64

@@ -21,8 +21,8 @@ extern void idem_store_idempotency_view(const IdemRecord *record, TimestampTz no
 										Datum *values, bool *isnull);
 
 /*
- * The newest record of the scope with this fingerprint, live at now, as the
- * snapshot sees it.  A record under preferred_key wins.
+ * A record of the scope with this fingerprint, live at now, as the snapshot sees
+ * it: that under preferred_key, or else the one that lives longest.
  */
 extern bool idem_store_idempotency_find_fingerprint(IdemTable *table,
 													const text *fingerprint,

@@ -173,7 +173,9 @@ idem_store_limitchanges_has_more_patterns(int most)
 static bool
 has_more(IdemTable *table, Oid index, int nkeys, const Datum *keys, Names *seen)
 {
-	return idem_store_versions_match_any(table, index, nkeys, keys, see_name, seen);
+	IdemSearch	search = {.index = index, .nkeys = nkeys, .keys = keys};
+
+	return idem_store_versions_match_any(table, &search, see_name, seen);
 }
 
 /* a row may come more than once */

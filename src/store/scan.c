@@ -9,6 +9,7 @@
 #include "storage/procarray.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "pg/compat.h"
 #include "store/scan.h"
@@ -16,21 +17,34 @@
 IndexScanDesc
 idem_store_scan_begin(const IdemScan *scan, Snapshot snapshot)
 {
+	ScanKeyData scan_keys[IDEM_MAX_KEY_COLUMNS + 1];
 	IndexScanDesc desc;
-	ScanKeyData scan_keys[IDEM_MAX_KEY_COLUMNS];
-	int			i;
+	int			n;
 
 	Assert(scan->nkeys <= IDEM_MAX_KEY_COLUMNS);
-	for (i = 0; i < scan->nkeys; i++)
+	for (n = 0; n < scan->nkeys; n++)
 	{
-		ScanKeyInit(&scan_keys[i], i + 1, BTEqualStrategyNumber, F_TEXTEQ,
-					scan->keys[i]);
-		scan_keys[i].sk_collation = scan->index->rd_indcollation[i];
+		ScanKeyInit(&scan_keys[n], n + 1, BTEqualStrategyNumber, F_TEXTEQ,
+					scan->keys[n]);
+		scan_keys[n].sk_collation = scan->index->rd_indcollation[n];
 	}
-	desc = idem_compat_index_beginscan(scan->table->rel, scan->index, snapshot,
-									   scan->nkeys);
-	index_rescan(desc, scan_keys, scan->nkeys, NULL, 0);
+	if (scan->later_than != NULL && scan->index->rd_index->indnkeyatts > n)
+	{
+		ScanKeyInit(&scan_keys[n], n + 1, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
+					TimestampTzGetDatum(*scan->later_than));
+		n++;
+	}
+	desc = idem_compat_index_beginscan(scan->table->rel, scan->index, snapshot, n);
+	index_rescan(desc, scan_keys, n, NULL, 0);
 	return desc;
+}
+
+bool
+idem_store_scan_next(const IdemScan *scan, IndexScanDesc desc)
+{
+	return index_getnext_slot(desc, scan->later_than != NULL ?
+							  BackwardScanDirection : ForwardScanDirection,
+							  idem_store_table_scan_slot(scan->table));
 }
 
 bool

@@ -8,6 +8,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "datatype/timestamp.h"
 #include "utils/snapshot.h"
 
 #include "store/table.h"
@@ -19,6 +20,8 @@ typedef struct IdemScan
 	Relation	index;
 	int			nkeys;
 	const Datum *keys;
+	const TimestampTz *later_than;	/* NULL, or of the column behind them, if
+									 * the index has it: the latest come first */
 } IdemScan;
 
 /* an insertion that has not settled */
@@ -29,6 +32,9 @@ typedef struct IdemSpeculation
 } IdemSpeculation;
 
 extern IndexScanDesc idem_store_scan_begin(const IdemScan *scan, Snapshot snapshot);
+
+/* The next row, in the scan's slot of the table; is there one? */
+extern bool idem_store_scan_next(const IdemScan *scan, IndexScanDesc desc);
 
 /* Is the row that a dirty scan has just found one of a speculative insertion? */
 extern bool idem_store_scan_is_speculative(const SnapshotData *dirty,

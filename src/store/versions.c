@@ -28,6 +28,7 @@
 #include "store/versions.h"
 
 static IdemScan key_scan(IdemTable *table, const IdemKey *key, Datum *keys);
+static IdemScan open_search(IdemTable *table, const IdemSearch *search);
 static bool find_own(const IdemScan *scan, Snapshot snapshot);
 static bool is_own(TupleTableSlot *slot);
 static bool is_removed_by_us(TupleTableSlot *slot, Snapshot snapshot);
@@ -75,7 +76,7 @@ idem_store_versions_fetch(IdemTable *table, const IdemKey *key, Snapshot snapsho
 	IndexScanDesc desc = idem_store_scan_begin(&scan, snapshot);
 	bool		found;
 
-	found = index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table));
+	found = idem_store_scan_next(&scan, desc);
 	if (found)
 		idem_store_scan_keep(table, &table->base, InvalidTransactionId);
 	index_endscan(desc);
@@ -85,18 +86,15 @@ idem_store_versions_fetch(IdemTable *table, const IdemKey *key, Snapshot snapsho
 }
 
 bool
-idem_store_versions_match(IdemTable *table, Oid index, int nkeys,
-						  const Datum *keys, Snapshot snapshot,
-						  IdemVisitor visit, void *arg)
+idem_store_versions_match(IdemTable *table, const IdemSearch *search,
+						  Snapshot snapshot, IdemVisitor visit, void *arg)
 {
-	IdemScan	scan = {.table = table, .nkeys = nkeys, .keys = keys};
-	IndexScanDesc desc;
+	IdemScan	scan = open_search(table, search);
+	IndexScanDesc desc = idem_store_scan_begin(&scan, snapshot);
 	bool		goes_on = true;
 
 	idem_store_scan_clear(&table->match);
-	scan.index = index_open(index, AccessShareLock);
-	desc = idem_store_scan_begin(&scan, snapshot);
-	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)))
+	while (goes_on && idem_store_scan_next(&scan, desc))
 	{
 		CHECK_FOR_INTERRUPTS();
 		goes_on = offer(table, InvalidTransactionId, visit, arg);
@@ -106,13 +104,22 @@ idem_store_versions_match(IdemTable *table, Oid index, int nkeys,
 	return idem_store_scan_is_there(&table->match);
 }
 
-bool
-idem_store_versions_match_any(IdemTable *table, Oid index, int nkeys,
-							  const Datum *keys, IdemVisitor visit, void *arg)
+static IdemScan
+open_search(IdemTable *table, const IdemSearch *search)
 {
-	IdemScan	scan = {.table = table, .nkeys = nkeys, .keys = keys};
+	IdemScan	scan = {.table = table, .nkeys = search->nkeys, .keys = search->keys,
+	.later_than = search->later_than};
 
-	scan.index = index_open(index, AccessShareLock);
+	scan.index = index_open(search->index, AccessShareLock);
+	return scan;
+}
+
+bool
+idem_store_versions_match_any(IdemTable *table, const IdemSearch *search,
+							  IdemVisitor visit, void *arg)
+{
+	IdemScan	scan = open_search(table, search);
+
 	do
 		CHECK_FOR_INTERRUPTS();
 	while (!match_dirty_once(&scan, visit, arg));
@@ -131,7 +138,7 @@ idem_store_versions_visit(IdemTable *table, const IdemKey *key, IdemVisitor visi
 	IndexScanDesc desc = idem_store_scan_begin(&scan, SnapshotAny);
 	bool		goes_on = true;
 
-	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)))
+	while (goes_on && idem_store_scan_next(&scan, desc))
 	{
 		CHECK_FOR_INTERRUPTS();
 		goes_on = visit(table->scan, arg) != IDEM_VISIT_STOP;
@@ -166,7 +173,7 @@ find_own(const IdemScan *scan, Snapshot snapshot)
 	bool		is_removed = false;
 	bool		is_found = false;
 
-	while (!is_found && index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)))
+	while (!is_found && idem_store_scan_next(scan, desc))
 	{
 		CHECK_FOR_INTERRUPTS();
 		is_removed |= is_removed_by_us(table->scan, snapshot);
@@ -221,7 +228,7 @@ probe_once(const IdemScan *scan)
 	InitDirtySnapshot(dirty);
 	desc = idem_store_scan_begin(scan, &dirty);
 	while (!has_two_bases && !is_only_version(table) &&
-		   index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)) &&
+		   idem_store_scan_next(scan, desc) &&
 		   !idem_store_scan_is_speculative(&dirty, &speculation))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -266,7 +273,7 @@ find_latest(const IdemScan *scan, IdemVisitor visit, void *arg)
 	bool		goes_on = true;
 
 	idem_store_scan_clear(&table->match);
-	while (goes_on && index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)))
+	while (goes_on && idem_store_scan_next(scan, desc))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (table_tuple_satisfies_snapshot(table->rel, table->scan, latest))
@@ -292,7 +299,7 @@ match_dirty_once(const IdemScan *scan, IdemVisitor visit, void *arg)
 	InitDirtySnapshot(dirty);
 	desc = idem_store_scan_begin(scan, &dirty);
 	while (goes_on &&
-		   index_getnext_slot(desc, ForwardScanDirection, idem_store_table_scan_slot(table)) &&
+		   idem_store_scan_next(scan, desc) &&
 		   !idem_store_scan_is_speculative(&dirty, &speculation))
 	{
 		CHECK_FOR_INTERRUPTS();

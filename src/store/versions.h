@@ -5,6 +5,7 @@
 #ifndef IDEM_STORE_VERSIONS_H
 #define IDEM_STORE_VERSIONS_H
 
+#include "datatype/timestamp.h"
 #include "utils/snapshot.h"
 
 #include "store/table.h"
@@ -43,20 +44,29 @@ typedef enum IdemVisit
 typedef IdemVisit (*IdemVisitor) (TupleTableSlot *slot, void *arg);
 
 /*
- * Fill match with the row that the visitor chooses among those that equal the
- * leading columns of the index, all of them text.  Is there one?
+ * Rows by the equality of the leading columns of an index, all of them text, and
+ * by an instant behind them: later ones alone, and the latest first, if the index
+ * has that column.
  */
-extern bool idem_store_versions_match(IdemTable *table, Oid index, int nkeys,
-									  const Datum *keys, Snapshot snapshot,
-									  IdemVisitor visit, void *arg);
+typedef struct IdemSearch
+{
+	Oid			index;
+	int			nkeys;
+	const Datum *keys;
+	const TimestampTz *later_than;	/* NULL: any */
+} IdemSearch;
+
+/* Fill match with the row that the visitor chooses among those.  Is there one? */
+extern bool idem_store_versions_match(IdemTable *table, const IdemSearch *search,
+									  Snapshot snapshot, IdemVisitor visit,
+									  void *arg);
 
 /*
  * As match, over what is committed, our own, or another open transaction's;
  * when there is none, that is certain.
  */
-extern bool idem_store_versions_match_any(IdemTable *table, Oid index, int nkeys,
-										  const Datum *keys, IdemVisitor visit,
-										  void *arg);
+extern bool idem_store_versions_match_any(IdemTable *table, const IdemSearch *search,
+										  IdemVisitor visit, void *arg);
 
 /* Show every version of the key, dead and uncommitted ones as well. */
 extern void idem_store_versions_visit(IdemTable *table, const IdemKey *key,

@@ -62,11 +62,11 @@ SELECT is(prorows, 2::real, 'lookup is known to return two rows at most')
 -- keys, indexes, storage, backup
 SELECT col_is_pk('idemstore', 'idempotency_records', ARRAY['key', 'scope'], 'the key comes first in the primary key');
 SELECT set_eq(
-	$$SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) ~ 'UNIQUE' FROM pg_index
+	$$SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) ~ 'UNIQUE', substring(pg_get_indexdef(indexrelid) FROM '\(.*\)') FROM pg_index
 		WHERE indrelid = 'idemstore.idempotency_records'::regclass$$,
-	$$VALUES ('idemstore.idempotency_records_pkey', true),
-		('idemstore.idempotency_records_fingerprint_idx', false),
-		('idemstore.idempotency_records_expires_at_idx', false)$$,
+	$$VALUES ('idemstore.idempotency_records_pkey', true, '(key, scope)'),
+		('idemstore.idempotency_records_fingerprint_idx', false, '(scope, fingerprint, expires_at)'),
+		('idemstore.idempotency_records_expires_at_idx', false, '(expires_at)')$$,
 	'its indexes');
 SELECT ok('fillfactor=60' = ANY (reloptions), 'room for HOT updates')
 	FROM pg_class WHERE oid = 'idemstore.idempotency_records'::regclass;

@@ -116,7 +116,7 @@ CREATE FUNCTION idemstore.lookup(
 LANGUAGE c STABLE PARALLEL SAFE ROWS 2
 AS 'MODULE_PATHNAME', 'idemstore_lookup_0_3';
 COMMENT ON FUNCTION idemstore.lookup(text, text, text) IS
-	'At most two rows: the live record of the key (matched key), then a live record of the scope with the fingerprint (matched fingerprint; the key''s own if it has it, else the newest). A record that is found both ways comes twice. status as in get(). Writes nothing, works in a read-only transaction and on a standby, and sees what the statement''s snapshot sees. Errors: 22004, 22023, 54000. Serves lookup of idempot''s IdempotencyStore.';
+	'At most two rows: the live record of the key (matched key), then a live record of the scope with the fingerprint (matched fingerprint; the key''s own if it has it, else that which lives longest). A record that is found both ways comes twice. status as in get(). Writes nothing, works in a read-only transaction and on a standby, and sees what the statement''s snapshot sees. Errors: 22004, 22023, 54000. Serves lookup of idempot''s IdempotencyStore.';
 
 CREATE FUNCTION idemstore.checkpoint(
 	key text,
@@ -207,6 +207,9 @@ COMMENT ON FUNCTION idemstore.stats_counts() IS
 DROP FUNCTION idemstore.grant_usage(regrole, text);
 
 -- idempotency
+DROP INDEX idemstore.idempotency_records_fingerprint_idx;
+CREATE INDEX idempotency_records_fingerprint_idx
+	ON idemstore.idempotency_records (scope, fingerprint, expires_at);
 CREATE SEQUENCE idemstore.fences CACHE 1;
 SELECT pg_catalog.pg_extension_config_dump('idemstore.fences', '');
 COMMENT ON SEQUENCE idemstore.fences IS
