@@ -30,7 +30,7 @@ enum
 	COUNTS_COLUMNS
 };
 
-/* the columns of in_flight_claims() */
+/* the columns of in_flight_claims() and in_flight_by_key() */
 enum
 {
 	CLAIM_FAMILY,
@@ -38,7 +38,7 @@ enum
 	CLAIM_KEY,
 	CLAIM_STATE,
 	CLAIM_STARTED_AT,
-	CLAIM_AGE,
+	CLAIM_AGE_SECONDS,
 	CLAIM_LEASE_EXPIRES_AT,
 	CLAIM_FENCE,
 	CLAIM_ATTEMPT,
@@ -49,14 +49,14 @@ enum
 PG_FUNCTION_INFO_V1(idemstore_stats_counts);
 PG_FUNCTION_INFO_V1(idemstore_stats_reset);
 PG_FUNCTION_INFO_V1(idemstore_stats_longest_chain);
-PG_FUNCTION_INFO_V1(idemstore_in_flight_claims);
+PG_FUNCTION_INFO_V1(idemstore_in_flight_claims_0_3);
+PG_FUNCTION_INFO_V1(idemstore_in_flight_by_key);
 
 static void put_family(ReturnSetInfo *result, IdemStatsFamily family,
 					   const IdemStats *stats);
 static Datum calls_as_jsonb(IdemStatsFamily family, const IdemStats *stats);
 static void put_instant(Datum *values, bool *isnull, int column, TimestampTz instant);
 static void put_claim(const IdemInFlight *claim, void *arg);
-static Interval *interval_from_us(int64 us);
 
 Datum
 idemstore_stats_counts(PG_FUNCTION_ARGS)
@@ -135,10 +135,21 @@ idemstore_stats_longest_chain(PG_FUNCTION_ARGS)
 }
 
 Datum
-idemstore_in_flight_claims(PG_FUNCTION_ARGS)
+idemstore_in_flight_claims_0_3(PG_FUNCTION_ARGS)
 {
 	InitMaterializedSRF(fcinfo, 0);
 	idem_care_inflight_list(put_claim, fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
+Datum
+idemstore_in_flight_by_key(PG_FUNCTION_ARGS)
+{
+	text	   *key = idem_args_key(fcinfo, 0);
+	text	   *scope = idem_args_scope(fcinfo, 1);
+
+	InitMaterializedSRF(fcinfo, 0);
+	idem_care_inflight_find(key, scope, put_claim, fcinfo->resultinfo);
 	return (Datum) 0;
 }
 
@@ -156,12 +167,13 @@ put_claim(const IdemInFlight *claim, void *arg)
 	bool		isnull[CLAIM_COLUMNS] = {false};
 
 	values[CLAIM_FAMILY] = CStringGetTextDatum(idem_count_family_name(claim->family));
-	idem_result_put(values, isnull, CLAIM_SCOPE, record->scope);
+	values[CLAIM_SCOPE] = record->scope == NULL ? CStringGetTextDatum("") :
+		PointerGetDatum(record->scope);
 	idem_result_put(values, isnull, CLAIM_KEY, record->key);
 	values[CLAIM_STATE] = CStringGetTextDatum(states[claim->state]);
 	values[CLAIM_STARTED_AT] = TimestampTzGetDatum(record->created_at);
-	idem_result_put(values, isnull, CLAIM_AGE,
-					interval_from_us(claim->now - record->created_at));
+	values[CLAIM_AGE_SECONDS] =
+		Float8GetDatum((float8) (claim->now - record->created_at) / USECS_PER_SEC);
 	values[CLAIM_LEASE_EXPIRES_AT] = TimestampTzGetDatum(record->lease_expires_at);
 	isnull[CLAIM_LEASE_EXPIRES_AT] = record->lease_expires_at == IDEM_NO_INSTANT;
 	values[CLAIM_FENCE] = Int64GetDatum(record->fence);
@@ -171,13 +183,4 @@ put_claim(const IdemInFlight *claim, void *arg)
 	values[CLAIM_OWNER_PID] = Int32GetDatum(claim->owner_pid);
 	isnull[CLAIM_OWNER_PID] = claim->owner_pid == 0;
 	tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
-}
-
-static Interval *
-interval_from_us(int64 us)
-{
-	Interval   *result = palloc0(sizeof(Interval));
-
-	result->time = us;
-	return result;
 }

@@ -1,7 +1,7 @@
 -- The public contract of the statistics: what others build on.
 BEGIN;
 LOAD 'idemstore';
-SELECT plan(49);
+SELECT plan(52);
 
 -- the views and their columns, in order
 CREATE TEMP VIEW columns AS
@@ -19,7 +19,7 @@ SELECT results_eq(
 SELECT results_eq(
 	$$SELECT name, type FROM columns WHERE attrelid = 'idemstore.in_flight'::regclass ORDER BY attnum$$,
 	$$VALUES ('family', 'text'), ('scope', 'text'), ('key', 'text'), ('state', 'text'), ('started_at', 'timestamp with time zone'),
-		('age', 'interval'), ('lease_expires_at', 'timestamp with time zone'), ('fence', 'bigint'), ('attempt', 'integer'), ('owner_pid', 'integer')$$,
+		('age_seconds', 'double precision'), ('lease_expires_at', 'timestamp with time zone'), ('fence', 'bigint'), ('attempt', 'integer'), ('owner_pid', 'integer')$$,
 	'the columns of those at work');
 SELECT results_eq(
 	'SELECT family FROM idemstore.stats',
@@ -64,7 +64,8 @@ INSERT INTO contract VALUES
 	('stats_longest_chain', '', 'integer', 's', 'r'),
 	('stats_table', 'family text', 'text', 's', 's'),
 	('stats_reset', '', 'boolean', 'v', 'u'),
-	('in_flight_claims', 'OUT family text, OUT scope text, OUT key text, OUT state text, OUT started_at timestamp with time zone, OUT age interval, OUT lease_expires_at timestamp with time zone, OUT fence bigint, OUT attempt integer, OUT owner_pid integer', 'SETOF record', 'v', 'u');
+	('in_flight_claims', 'OUT family text, OUT scope text, OUT key text, OUT state text, OUT started_at timestamp with time zone, OUT age_seconds double precision, OUT lease_expires_at timestamp with time zone, OUT fence bigint, OUT attempt integer, OUT owner_pid integer', 'SETOF record', 'v', 'u'),
+	('in_flight_by_key', 'key text, scope text DEFAULT ''''::text', 'SETOF idemstore.in_flight', 'v', 'u');
 SELECT is(count(p.oid)::int, 1, name || ' has the signature of the contract')
 	FROM contract AS c LEFT JOIN pg_proc AS p ON p.proname = c.name
 		AND p.pronamespace = 'idemstore'::regnamespace

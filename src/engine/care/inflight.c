@@ -2,7 +2,7 @@
  * inflight.c
  *		Who is at work: claims, jobs and leases, uncommitted ones included.
  *
- * A survey of the table finds the keys, and a probe of each says how it stands,
+ * A survey of the table finds the keys, if none is asked for, and a probe of each says how it stands,
  * to this as to any other caller.  Of the versions that the survey meets, the
  * newest one that the probe found has the key reported, so that it comes once.
  */
@@ -61,6 +61,31 @@ idem_care_inflight_list(IdemInFlightReport report, void *arg)
 		search.family = sources[i].family;
 		idem_store_records_open(&table, records, AccessShareLock);
 		idem_store_survey(&table, look, &search);
+		idem_store_table_close(&table);
+	}
+}
+
+void
+idem_care_inflight_find(const text *key, const text *scope, IdemInFlightReport report,
+						void *arg)
+{
+	int			i;
+
+	for (i = 0; i < lengthof(sources); i++)
+	{
+		IdemFamily *records = sources[i].records;
+		IdemInFlight claim = {.family = sources[i].family};
+		IdemKey		name = idem_store_records_key(key, scope);
+		bool		has_scopes = records->table.nkeys > 1;
+		IdemTable	table;
+
+		if (!idem_store_table_is_readable(&records->table) ||
+			(!has_scopes && VARSIZE_ANY_EXHDR(scope) > 0))
+			continue;
+		idem_store_records_open(&table, records, AccessShareLock);
+		idem_store_versions_find(&table, &name);
+		if (describe(&table, &claim))
+			report(&claim, arg);
 		idem_store_table_close(&table);
 	}
 }

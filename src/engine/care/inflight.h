@@ -33,4 +33,11 @@ typedef void (*IdemInFlightReport) (const IdemInFlight *claim, void *arg);
  */
 extern void idem_care_inflight_list(IdemInFlightReport report, void *arg);
 
+/*
+ * As list, of what has this name, without reading a table.  Jobs and leases have
+ * the empty scope.
+ */
+extern void idem_care_inflight_find(const text *key, const text *scope,
+									IdemInFlightReport report, void *arg);
+
 #endif							/* IDEM_CARE_INFLIGHT_H */

@@ -54,6 +54,7 @@ my %arguments = (
 	get_value_text => "'KEY'",
 	get_wait_time => "'KEY'",
 	grant_usage => "'ROLE', 'operator'",
+	in_flight_by_key => "'KEY', 'KEY'",
 	in_flight_claims => '',
 	initiate => "'KEY new', '{}'",
 	invalidate_by_tag => "'KEY'",
