@@ -226,3 +226,13 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_cache_fetch_0_3';
 COMMENT ON FUNCTION idemstore.cache_fetch(text, interval, interval, interval) IS
 	'Get a value, and if there is none make one caller compute it: compute with a fence for him, held for lease (at most an hour), while the others get stale (expired for less than stale, as long as idemstore.cache_keep_stale keeps it), or wait as long as wait (at most a day) for the value, or are told in_progress. When the lease is over, the next caller computes. Sees what is committed now, whatever the isolation level. Errors: 22004, 22023, 54000, 25006.';
+
+CREATE FUNCTION idemstore.cache_list(
+	prefix text DEFAULT '',
+	max_rows integer DEFAULT 100,
+	after text DEFAULT ''
+) RETURNS TABLE (key text, expires_at timestamp with time zone, tags text[], size bigint)
+LANGUAGE c STABLE PARALLEL SAFE ROWS 100
+AS 'MODULE_PATHNAME', 'idemstore_cache_list';
+COMMENT ON FUNCTION idemstore.cache_list(text, integer, text) IS
+	'The live entries whose key begins with the prefix and is greater than after, both byte for byte: at most max_rows, in the order of their keys. For the next page pass the last key as after. expires_at: NULL is never. size: the value''s bytes. Sees what SELECT would see. Errors: 22004, 22023, 54000.';

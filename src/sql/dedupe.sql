@@ -116,3 +116,13 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_dedupe_clear';
 COMMENT ON FUNCTION idemstore.dedupe_clear(text) IS
 	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';
+
+CREATE FUNCTION idemstore.dedupe_list(
+	prefix text DEFAULT '',
+	max_rows integer DEFAULT 100,
+	after text DEFAULT ''
+) RETURNS TABLE (hash text, job_id uuid, status text, expires_at timestamp with time zone)
+LANGUAGE c STABLE PARALLEL SAFE ROWS 100
+AS 'MODULE_PATHNAME', 'idemstore_dedupe_list';
+COMMENT ON FUNCTION idemstore.dedupe_list(text, integer, text) IS
+	'The live jobs whose hash begins with the prefix and is greater than after, both byte for byte: at most max_rows, in the order of their hashes. For the next page pass the last hash as after. status: pending (past its timeout or not), completed or failed. expires_at: from when on it counts as absent. Sees what SELECT would see. Errors: 22004, 22023, 54000.';

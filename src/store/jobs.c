@@ -121,6 +121,12 @@ idem_store_jobs_expire(TimestampTz now, int32 max_rows)
 	return n;
 }
 
+const char *
+idem_store_jobs_status_name(IdemStatus status)
+{
+	return status_names[status];
+}
+
 static IdemRangeVisit
 is_over(TupleTableSlot *slot, void *arg)
 {

@@ -12,6 +12,9 @@
 
 extern IdemFamily idem_store_jobs;
 
+/* as the table has it */
+extern const char *idem_store_jobs_status_name(IdemStatus status);
+
 /* Remove at most max_rows jobs that have expired at now, as records are. */
 extern int64 idem_store_jobs_expire(TimestampTz now, int32 max_rows);
 

@@ -48,7 +48,7 @@ enum
 	FOUND_COLUMNS
 };
 
-struct IdemSearch
+struct IdemEntrySearch
 {
 	IdemTable  *table;
 	ArrayType  *tags;			/* NULL: by prefix */
@@ -60,25 +60,25 @@ struct IdemSearch
 	TupleTableSlot *found;
 };
 
-static IdemSearch *begin(IdemTable *table);
-static void end_scan(IdemSearch *search);
-static void scan_bitmap(IdemSearch *search, Relation index);
-static TIDBitmap *make_bitmap(const IdemSearch *search, Relation index);
+static IdemEntrySearch *begin(IdemTable *table);
+static void end_scan(IdemEntrySearch *search);
+static void scan_bitmap(IdemEntrySearch *search, Relation index);
+static TIDBitmap *make_bitmap(const IdemEntrySearch *search, Relation index);
 static void add_to_bitmap(TIDBitmap *bitmap, IndexScanDesc scan, Datum *tags, int n);
-static void look_at_row(IdemSearch *search, IndexFetchTableData *fetch,
+static void look_at_row(IdemEntrySearch *search, IndexFetchTableData *fetch,
 						BlockNumber block, OffsetNumber offset);
 static bool look_at(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg);
-static void scan_range(IdemSearch *search);
+static void scan_range(IdemEntrySearch *search);
 static bool starts_with(const text *key, const text *prefix);
-static void consider(IdemSearch *search, TupleTableSlot *slot);
-static bool is_seen(IdemSearch *search, TupleTableSlot *slot, TransactionId *inserter);
-static bool is_sought(const IdemSearch *search, const IdemEntry *entry);
-static void put(IdemSearch *search, const IdemEntry *entry, TransactionId inserter);
+static void consider(IdemEntrySearch *search, TupleTableSlot *slot);
+static bool is_seen(IdemEntrySearch *search, TupleTableSlot *slot, TransactionId *inserter);
+static bool is_sought(const IdemEntrySearch *search, const IdemEntry *entry);
+static void put(IdemEntrySearch *search, const IdemEntry *entry, TransactionId inserter);
 
-IdemSearch *
+IdemEntrySearch *
 idem_store_search_tags(IdemTable *table, ArrayType *tags)
 {
-	IdemSearch *search = begin(table);
+	IdemEntrySearch *search = begin(table);
 	Relation	index = idem_store_index_open(table->rel, IDEM_CACHE_TAGS_COLUMN,
 											  OID_ARRAY_OVERLAP_OP);
 
@@ -94,10 +94,10 @@ idem_store_search_tags(IdemTable *table, ArrayType *tags)
 	return search;
 }
 
-IdemSearch *
+IdemEntrySearch *
 idem_store_search_prefix(IdemTable *table, text *prefix)
 {
-	IdemSearch *search = begin(table);
+	IdemEntrySearch *search = begin(table);
 
 	search->prefix = prefix;
 	scan_range(search);
@@ -105,10 +105,10 @@ idem_store_search_prefix(IdemTable *table, text *prefix)
 	return search;
 }
 
-static IdemSearch *
+static IdemEntrySearch *
 begin(IdemTable *table)
 {
-	IdemSearch *search = palloc0(sizeof(IdemSearch));
+	IdemEntrySearch *search = palloc0(sizeof(IdemEntrySearch));
 	TupleDesc	desc = CreateTemplateTupleDesc(FOUND_COLUMNS);
 	AttrNumber	column = FOUND_KEY + 1;
 	Oid			less = TextLessOperator;
@@ -132,14 +132,14 @@ begin(IdemTable *table)
 }
 
 static void
-end_scan(IdemSearch *search)
+end_scan(IdemEntrySearch *search)
 {
 	UnregisterSnapshot(search->latest);
 	tuplesort_performsort(search->sort);
 }
 
 static void
-scan_bitmap(IdemSearch *search, Relation index)
+scan_bitmap(IdemEntrySearch *search, Relation index)
 {
 	TIDBitmap  *bitmap = make_bitmap(search, index);
 	IdemBitmapScan *scan = idem_compat_bitmap_begin(bitmap);
@@ -162,7 +162,7 @@ scan_bitmap(IdemSearch *search, Relation index)
 }
 
 static TIDBitmap *
-make_bitmap(const IdemSearch *search, Relation index)
+make_bitmap(const IdemEntrySearch *search, Relation index)
 {
 	TIDBitmap  *bitmap = tbm_create(work_mem * (Size) 1024, NULL);
 	IndexScanDesc scan = idem_compat_index_beginscan_bitmap(index, SnapshotAny, 1);
@@ -195,7 +195,7 @@ add_to_bitmap(TIDBitmap *bitmap, IndexScanDesc scan, Datum *tags, int n)
 
 /* all versions that are found from there */
 static void
-look_at_row(IdemSearch *search, IndexFetchTableData *fetch, BlockNumber block,
+look_at_row(IdemEntrySearch *search, IndexFetchTableData *fetch, BlockNumber block,
 			OffsetNumber offset)
 {
 	TupleTableSlot *slot = idem_store_table_scan_slot(search->table);
@@ -220,7 +220,7 @@ look_at(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg)
 }
 
 static void
-scan_range(IdemSearch *search)
+scan_range(IdemEntrySearch *search)
 {
 	IdemTable  *table = search->table;
 	TupleTableSlot *slot = idem_store_table_scan_slot(table);
@@ -255,7 +255,7 @@ starts_with(const text *key, const text *prefix)
 }
 
 static void
-consider(IdemSearch *search, TupleTableSlot *slot)
+consider(IdemEntrySearch *search, TupleTableSlot *slot)
 {
 	TransactionId inserter;
 	IdemEntry	entry;
@@ -272,7 +272,7 @@ consider(IdemSearch *search, TupleTableSlot *slot)
 }
 
 static bool
-is_seen(IdemSearch *search, TupleTableSlot *slot, TransactionId *inserter)
+is_seen(IdemEntrySearch *search, TupleTableSlot *slot, TransactionId *inserter)
 {
 	Relation	rel = search->table->rel;
 
@@ -288,13 +288,13 @@ is_seen(IdemSearch *search, TupleTableSlot *slot, TransactionId *inserter)
 
 /* a bitmap may have forgotten which rows of a page it is about */
 static bool
-is_sought(const IdemSearch *search, const IdemEntry *entry)
+is_sought(const IdemEntrySearch *search, const IdemEntry *entry)
 {
 	return search->tags == NULL || idem_store_search_has_any(entry, search->tags);
 }
 
 static void
-put(IdemSearch *search, const IdemEntry *entry, TransactionId inserter)
+put(IdemEntrySearch *search, const IdemEntry *entry, TransactionId inserter)
 {
 	TupleTableSlot *found = search->found;
 
@@ -308,7 +308,7 @@ put(IdemSearch *search, const IdemEntry *entry, TransactionId inserter)
 }
 
 bool
-idem_store_search_next(IdemSearch *search, IdemFound *found)
+idem_store_search_next(IdemEntrySearch *search, IdemFound *found)
 {
 	const Datum *values;
 
@@ -323,7 +323,7 @@ idem_store_search_next(IdemSearch *search, IdemFound *found)
 }
 
 void
-idem_store_search_end(IdemSearch *search)
+idem_store_search_end(IdemEntrySearch *search)
 {
 	ExecDropSingleTupleTableSlot(search->found);
 	tuplesort_end(search->sort);

@@ -11,7 +11,7 @@
 
 #include "store/cache.h"
 
-typedef struct IdemSearch IdemSearch;
+typedef struct IdemEntrySearch IdemEntrySearch;
 
 /* A version; two of a key may come, one after the other. */
 typedef struct IdemFound
@@ -23,13 +23,13 @@ typedef struct IdemFound
 } IdemFound;
 
 /* Entries of the open table with any of these tags, which are sorted. */
-extern IdemSearch *idem_store_search_tags(IdemTable *table, ArrayType *tags);
+extern IdemEntrySearch *idem_store_search_tags(IdemTable *table, ArrayType *tags);
 
 /* Entries whose key begins so, byte for byte. */
-extern IdemSearch *idem_store_search_prefix(IdemTable *table, text *prefix);
+extern IdemEntrySearch *idem_store_search_prefix(IdemTable *table, text *prefix);
 
-extern bool idem_store_search_next(IdemSearch *search, IdemFound *found);
-extern void idem_store_search_end(IdemSearch *search);
+extern bool idem_store_search_next(IdemEntrySearch *search, IdemFound *found);
+extern void idem_store_search_end(IdemEntrySearch *search);
 
 /* Has the entry any of these tags?  Both are sorted. */
 extern bool idem_store_search_has_any(const IdemEntry *entry, ArrayType *tags);

@@ -1,7 +1,7 @@
 -- The public contract of the dedupe family: what others build on.
 BEGIN;
 LOAD 'idemstore';
-SELECT plan(40);
+SELECT plan(43);
 
 -- the table and its columns, in order
 SELECT has_table('idemstore', 'dedupe_jobs', 'the table is there');
@@ -65,7 +65,8 @@ INSERT INTO contract VALUES
 	('dedupe_fail', 'hash text, error json DEFAULT NULL::json, job_id uuid DEFAULT NULL::uuid', 'boolean', 'v', 'u'),
 	('dedupe_wait_for', 'hash text, timeout interval DEFAULT NULL::interval, job_id uuid DEFAULT NULL::uuid', 'idemstore.dedupe_result', 'v', 'u'),
 	('dedupe_is_in_progress', 'hash text', 'boolean', 'v', 'u'),
-	('dedupe_clear', 'prefix text DEFAULT ''''::text', 'bigint', 'v', 'u');
+	('dedupe_clear', 'prefix text DEFAULT ''''::text', 'bigint', 'v', 'u'),
+	('dedupe_list', 'prefix text DEFAULT ''''::text, max_rows integer DEFAULT 100, after text DEFAULT ''''::text', 'TABLE(hash text, job_id uuid, status text, expires_at timestamp with time zone)', 's', 's');
 SELECT is(count(p.oid)::int, 1, name || ' has the signature of the contract')
 	FROM contract AS c LEFT JOIN pg_proc AS p ON p.proname = c.name
 		AND p.pronamespace = 'idemstore'::regnamespace

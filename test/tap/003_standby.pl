@@ -39,7 +39,7 @@ $primary->wait_for_catchup($standby);
 my @readers = ("fingerprint('{}')", "get('k')", "lookup('k')", "get_value('k')", "get_value_text('k')", "wait('k')",
 	'expiry_job()', "stats_sizes('cache')", 'in_flight_claims()', "in_flight_by_key('k')");
 my @unlogged_readers = (
-	"dedupe_is_in_progress('k')", "dedupe_wait_for('k')",
+	"dedupe_is_in_progress('k')", "dedupe_wait_for('k')", 'dedupe_list()', 'cache_list()',
 	"cache_get('k')", "cache_get_bytes('k')", "cache_get_many('{k}')", "cache_ttl('k')",
 	"can_proceed('k', $huge)", "get_wait_time('k', $huge)", "rate_limit_status('k', $huge)",
 	"adaptive_rate_limit_status('split')", "get_cooldown('k')", 'stats_counts()');

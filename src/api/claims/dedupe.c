@@ -6,15 +6,19 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 #include "utils/uuid.h"
 
 #include "api/args.h"
 #include "api/duration.h"
 #include "api/result.h"
 #include "engine/claims/jobs.h"
+#include "pg/clock.h"
 #include "pg/guc.h"
+#include "store/listing.h"
 
 /* the columns of idemstore.dedupe_registration */
 enum
@@ -40,7 +44,28 @@ PG_FUNCTION_INFO_V1(idemstore_dedupe_fail);
 PG_FUNCTION_INFO_V1(idemstore_dedupe_wait_for);
 PG_FUNCTION_INFO_V1(idemstore_dedupe_is_in_progress);
 PG_FUNCTION_INFO_V1(idemstore_dedupe_clear);
+PG_FUNCTION_INFO_V1(idemstore_dedupe_list);
 
+/* the columns of dedupe_list() */
+enum
+{
+	LIST_HASH,
+	LIST_JOB_ID,
+	LIST_STATUS,
+	LIST_EXPIRES_AT,
+	LIST_COLUMNS
+};
+
+/* a listing and where it goes */
+typedef struct Listing
+{
+	const IdemTable *table;
+	ReturnSetInfo *result;
+	TimestampTz now;
+	int32		nleft;
+} Listing;
+
+static bool put_job(TupleTableSlot *slot, void *arg);
 static bool register_or_join(PG_FUNCTION_ARGS, pg_uuid_t *job_id);
 static bool finish(PG_FUNCTION_ARGS, IdemJobEnd *end);
 static const pg_uuid_t *optional_job_id(PG_FUNCTION_ARGS);
@@ -154,4 +179,46 @@ idemstore_dedupe_clear(PG_FUNCTION_ARGS)
 	idem_args_require_writable("dedupe_clear()");
 	PG_RETURN_INT64(idem_claims_jobs_clear(idem_args_name(fcinfo, 0, "prefix",
 														  IDEM_MAX_KEY_SIZE)));
+}
+
+/* prefix, max_rows, after */
+Datum
+idemstore_dedupe_list(PG_FUNCTION_ARGS)
+{
+	IdemListing listing = {
+		.prefix = idem_args_name(fcinfo, 0, "prefix", IDEM_MAX_KEY_SIZE),
+		.after = idem_args_name(fcinfo, 2, "after", IDEM_MAX_KEY_SIZE),
+	};
+	IdemTable	table;
+	Listing		page = {
+		.table = &table,
+		.result = (ReturnSetInfo *) fcinfo->resultinfo,
+		.now = idem_clock_now(),
+		.nleft = idem_args_positive_int(fcinfo, 1, "max_rows"),
+	};
+
+	InitMaterializedSRF(fcinfo, 0);
+	idem_store_records_open(&table, &idem_store_jobs, AccessShareLock);
+	idem_store_listing_read(&table, &listing, put_job, &page);
+	idem_store_table_close(&table);
+	return (Datum) 0;
+}
+
+static bool
+put_job(TupleTableSlot *slot, void *arg)
+{
+	Listing    *page = arg;
+	IdemRecord	job;
+	Datum		values[LIST_COLUMNS];
+	bool		isnull[LIST_COLUMNS] = {false};
+
+	idem_store_records_read(page->table, slot, &job);
+	if (!idem_store_records_is_live(&job, page->now))
+		return true;
+	values[LIST_HASH] = PointerGetDatum(PG_DETOAST_DATUM_PACKED(PointerGetDatum(job.key)));
+	values[LIST_JOB_ID] = UUIDPGetDatum(&job.job_id);
+	values[LIST_STATUS] = CStringGetTextDatum(idem_store_jobs_status_name(job.status));
+	values[LIST_EXPIRES_AT] = TimestampTzGetDatum(job.expires_at);
+	tuplestore_putvalues(page->result->setResult, page->result->setDesc, values, isnull);
+	return --page->nleft > 0;
 }

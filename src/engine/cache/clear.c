@@ -36,7 +36,7 @@ int64
 idem_cache_invalidate_tags(ArrayType *tags)
 {
 	IdemTable	table;
-	IdemSearch *search;
+	IdemEntrySearch *search;
 	IdemFound	found;
 	int64		nlive = 0;
 
@@ -76,7 +76,7 @@ int64
 idem_cache_clear(text *prefix)
 {
 	IdemTable	table;
-	IdemSearch *search;
+	IdemEntrySearch *search;
 	IdemFound	found;
 	int64		nlive = 0;
 

@@ -19,6 +19,7 @@ my %sensible = (
 	resource => [ @keys, '*', 'k*' ],
 	origin => \@keys,
 	prefix => [ '', 'k', 'k1' ],
+	after => [ '', 'k1', 'k3' ],
 	tag => [qw(t1 t2 t3)],
 	tags => [ '{t1}', '{t2,t3}', '{}' ],
 	exclude => [ '{}', '{a}' ],
