@@ -355,8 +355,8 @@ idemstore_adaptive_rate_limit_status(PG_FUNCTION_ARGS)
 	if (!idem_limits_take_split(&call, &split))
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_NO_LIMIT),
-				 errmsg("the rate limit of resource \"%s\" is not adaptive",
-						text_to_cstring(call.resource)),
+				 errmsg("the rate limit of this resource is not adaptive"),
+				 errdetail("The resource is \"%s\".", text_to_cstring(call.resource)),
 				 errhint("Call set_adaptive_rate_limit().")));
 	values[0] = Int64GetDatum(split.user_reserved);
 	values[1] = Int64GetDatum(split.background_max);
