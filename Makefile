@@ -10,6 +10,7 @@
 #	make test-valgrind	pg_regress in a server under valgrind
 #	make test-cassert	the suites on a server with its own assertions on
 #	make test-model		the model checker: DURATION=600 SEED=7
+#	make test-model-selftest	does it see a protection that is gone?
 #	make test-versions	every suite on PostgreSQL 15, 17, 18 and 19
 #	make coverage		which lines of src/ the suites run
 #	make check-arch		the rules on the code itself
@@ -98,6 +99,10 @@ test-model: deps
 	+$(MAKE) --no-print-directory install
 	PG_CONFIG='$(PG_CONFIG)' SEED='$(SEED)' DURATION='$(DURATION)' test/model/start
 
+test-model-selftest: deps
+	+$(MAKE) --no-print-directory install
+	PG_CONFIG='$(PG_CONFIG)' test/model/start selftest
+
 test-versions:
 	test/versions $(VERSIONS)
 
@@ -165,5 +170,5 @@ format:
 
 force:
 
-.PHONY: deps test test-model test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench bench-quick check-arch format force
+.PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench bench-quick check-arch format force
 .DELETE_ON_ERROR:
