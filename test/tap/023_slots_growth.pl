@@ -45,22 +45,33 @@ sub check_names
 # While somebody holds a lock that conflicts with all but what a call takes.
 $node->safe_psql('postgres', "SELECT idemstore.acquire('busy 1', $huge)");
 my $file = file();
+my $locker = $session->pid;
 $session->ask("BEGIN; LOCK TABLE $state IN SHARE UPDATE EXCLUSIVE MODE");
 {
-	local $ENV{PGOPTIONS} = '-c lock_timeout=30s';
 	my $adding = start_storm($node, [ '--client=1', '--transactions=' . $most / 1000, '--define=i=-1' ], "
 		\\set i :i + 1
 		SELECT 1 / (count(*) = 1000)::int FROM generate_series(1, 1000) AS n WHERE idemstore.acquire('name ' || 1000 * :i + n, $huge);\n" => 1);
 	my $asking = start_storm($node, [ '--client=8', '--jobs=1', "--transactions=" . $most / 100 ],
 		"\\set n random(1, 100)\nSELECT 1 / idemstore.acquire('busy ' || :n, $huge)::int;\n" => 1);
-	my $longest = 0;
-	while ($adding->{run}->pumpable)
+	my ($longest, $stronger) = (0, '');
+	while ($adding->{run}->pumpable && $stronger eq '')
 	{
+		$stronger = $node->safe_psql('postgres', "
+			SELECT string_agg(DISTINCT mode, ' ') FROM pg_locks
+			WHERE locktype = 'relation' AND relation = '$state'::regclass
+				AND mode NOT IN ('AccessShareLock', 'RowExclusiveLock') AND pid <> $locker");
 		$adding->{run}->pump_nb;
 		$asking->{run}->pump_nb if $asking->{run}->pumpable;
 		my $now = longest_chain($node);
 		$longest = $now if $now > $longest;
 		sleep(0.1);
+	}
+	is($stronger, '', 'nobody asks for a stronger lock on the table than a call takes');
+	if ($stronger ne '')
+	{
+		$session->ask('ROLLBACK');
+		$_->{run}->kill_kill foreach $adding, $asking;
+		die;
 	}
 	ok(finish_storm($adding), 'one client adds names');
 	ok(finish_storm($asking), 'eight acquire meanwhile');
