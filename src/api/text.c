@@ -8,6 +8,7 @@
 #include "utils/builtins.h"
 
 #include "api/text.h"
+#include "pg/compat.h"
 
 struct varlena *
 idem_text_bytes(PG_FUNCTION_ARGS, const IdemTextArgs *args)

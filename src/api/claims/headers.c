@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "api/claims/headers.h"
+#include "pg/compat.h"
 
 /* a walk through a text that is known to be JSON */
 typedef struct Walk
