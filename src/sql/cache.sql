@@ -100,7 +100,7 @@ CREATE FUNCTION idemstore.cache_get_bytes(
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'idemstore_cache_get_bytes';
 COMMENT ON FUNCTION idemstore.cache_get_bytes(text) IS
-	'The value byte for byte, that of a json entry as its text, or NULL on a miss. Errors: 22004, 22023, 54000.';
+	'The value byte for byte, that of a json entry as the UTF-8 bytes of its text, or NULL on a miss. Errors: 22004, 22021 a json entry that is not UTF-8, in a SQL_ASCII database, 22023, 54000.';
 
 CREATE FUNCTION idemstore.cache_set(
 	key text,
@@ -126,6 +126,29 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_cache_set_bytes_0_3';
 COMMENT ON FUNCTION idemstore.cache_set_bytes(text, text, interval, text[], bigint, bytea) IS
 	'As cache_set(), for bytes: value_text, kept as its UTF-8 bytes, or value, but not both. Errors: 22004 there is no value, 22021 value_text is not UTF-8, in a SQL_ASCII database, 22023, 54000, 25006, ID413.';
+
+CREATE FUNCTION idemstore.cache_add(
+	key text,
+	value json,
+	ttl interval DEFAULT '0',
+	tags text[] DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_add';
+COMMENT ON FUNCTION idemstore.cache_add(text, json, interval, text[]) IS
+	'cache_set() if the key has no live entry: true if stored, and of any number of callers one is told so. False also where cache_set() is; then nothing is removed that the caller has not stored. Waits for another transaction that stores under the key. Errors: 22004, 22023, 54000, 25006, ID413 above idemstore.cache_max_entry_size.';
+
+CREATE FUNCTION idemstore.cache_compare_and_set(
+	key text,
+	expected json,
+	value json,
+	ttl interval DEFAULT NULL,
+	tags text[] DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_compare_and_set';
+COMMENT ON FUNCTION idemstore.cache_compare_and_set(text, json, json, interval, text[]) IS
+	'cache_set() if the live entry is this very JSON text, as cache_get() gave it: true if stored, and of any number of callers who expect the same one is told so. ttl: NULL keeps when the entry expires; tags: NULL keeps its tags. False also for bytes, and where cache_set() is, which then removes the entry, too. Waits for another transaction that stores under the key. Errors: 22004, 22023, 54000, 25006, ID413 above idemstore.cache_max_entry_size.';
 
 CREATE FUNCTION idemstore.cache_delete(
 	key text

@@ -1,7 +1,7 @@
 -- The public contract of the cache family: what others build on.
 BEGIN;
 LOAD 'idemstore';
-SELECT plan(81);
+SELECT plan(87);
 
 CREATE TEMP TABLE cache_tables AS
 SELECT oid, relname::text COLLATE "default" AS name FROM pg_class
@@ -85,6 +85,8 @@ INSERT INTO contract VALUES
 	('cache_increment', 'key text, delta bigint DEFAULT 1, ttl interval DEFAULT NULL::interval', 'bigint', 'v', 'u'),
 	('cache_get_many', 'keys text[]', 'TABLE(key text, value json, value_bytes bytea)', 's', 's'),
 	('cache_set_many', 'keys text[], items json[], ttl interval DEFAULT ''00:00:00''::interval, tags text[] DEFAULT NULL::text[]', 'bigint', 'v', 'u'),
+	('cache_add', 'key text, value json, ttl interval DEFAULT ''00:00:00''::interval, tags text[] DEFAULT NULL::text[]', 'boolean', 'v', 'u'),
+	('cache_compare_and_set', 'key text, expected json, value json, ttl interval DEFAULT NULL::interval, tags text[] DEFAULT NULL::text[]', 'boolean', 'v', 'u'),
 	('cache_delete_many', 'keys text[]', 'bigint', 'v', 'u'),
 	('cache_list', 'prefix text DEFAULT ''''::text, max_rows integer DEFAULT 100, after text DEFAULT ''''::text', 'TABLE(key text, expires_at timestamp with time zone, tags text[], size bigint)', 's', 's'),
 	('cache_fetch', 'key text, lease interval DEFAULT ''00:00:10''::interval, stale interval DEFAULT ''00:00:00''::interval, wait interval DEFAULT ''00:00:00''::interval', 'idemstore.cache_fetched', 'v', 'u');

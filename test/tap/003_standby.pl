@@ -56,7 +56,7 @@ my @writers = (
 	"forget('absent')", "forget_scope('absent')",
 	"dedupe_register('k')", "dedupe_register_or_join('k')", "dedupe_complete('k', '1')",
 	"dedupe_fail('k')", "dedupe_clear('k')",
-	"cache_set('k', '1')", "cache_set_bytes('k', '1')", "cache_fetch('k')", "cache_delete('k')",
+	"cache_set('k', '1')", "cache_add('k', '1')", "cache_compare_and_set('k', '1', '2')", "cache_set_bytes('k', '1')", "cache_fetch('k')", "cache_delete('k')",
 	"cache_clear('k')", "invalidate_by_tag('t')", "invalidate_by_tags('{}')", "cache_touch('k', '1')",
 	"cache_increment('k')", "cache_set_many('{}', '{}')", "cache_delete_many('{}')",
 	"acquire('k', $huge)", "consume('k', $huge)", "acquire_all('{split}')", "record_request('k', $huge)",

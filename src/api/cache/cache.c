@@ -14,6 +14,7 @@
 #include "api/cache/args.h"
 #include "api/duration.h"
 #include "api/result.h"
+#include "api/text.h"
 #include "engine/cache/cache.h"
 #include "engine/cache/freshness.h"
 #include "engine/cache/lease.h"
@@ -34,36 +35,36 @@ PG_FUNCTION_INFO_V1(idemstore_cache_get);
 PG_FUNCTION_INFO_V1(idemstore_cache_get_bytes);
 PG_FUNCTION_INFO_V1(idemstore_cache_set);
 PG_FUNCTION_INFO_V1(idemstore_cache_set_bytes_0_3);
+PG_FUNCTION_INFO_V1(idemstore_cache_add);
+PG_FUNCTION_INFO_V1(idemstore_cache_compare_and_set);
 PG_FUNCTION_INFO_V1(idemstore_cache_delete);
 PG_FUNCTION_INFO_V1(idemstore_cache_touch);
 PG_FUNCTION_INFO_V1(idemstore_cache_ttl);
 PG_FUNCTION_INFO_V1(idemstore_cache_increment);
 PG_FUNCTION_INFO_V1(idemstore_cache_fetch_0_3);
 
-static Datum get(PG_FUNCTION_ARGS, bool as_json);
 static Datum set(PG_FUNCTION_ARGS, bool is_json);
 static Interval lease_arg(PG_FUNCTION_ARGS, int arg);
 
 Datum
 idemstore_cache_get(PG_FUNCTION_ARGS)
 {
-	return get(fcinfo, true);
+	struct varlena *value = idem_cache_get(idem_args_key(fcinfo, 0), NULL);
+
+	if (value == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(value);
 }
 
 Datum
 idemstore_cache_get_bytes(PG_FUNCTION_ARGS)
 {
-	return get(fcinfo, false);
-}
-
-static Datum
-get(PG_FUNCTION_ARGS, bool as_json)
-{
-	struct varlena *value = idem_cache_get(idem_args_key(fcinfo, 0), as_json);
+	bool		is_json;
+	struct varlena *value = idem_cache_get(idem_args_key(fcinfo, 0), &is_json);
 
 	if (value == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_POINTER(value);
+	PG_RETURN_POINTER(is_json ? idem_text_to_utf8(value) : value);
 }
 
 Datum
@@ -94,6 +95,39 @@ set(PG_FUNCTION_ARGS, bool is_json)
 	put.keeps_tags = put.tags == NULL;
 	put.has_fence = !PG_ARGISNULL(4);
 	put.fence = put.has_fence ? PG_GETARG_INT64(4) : 0;
+	PG_RETURN_BOOL(idem_cache_put(&put));
+}
+
+/* key, value, ttl, tags */
+Datum
+idemstore_cache_add(PG_FUNCTION_ARGS)
+{
+	IdemCachePut put = {.is_json = true, .only_if_absent = true};
+
+	idem_args_require_writable("cache_add()");
+	put.key = idem_args_key(fcinfo, 0);
+	put.value = idem_cache_args_value(fcinfo, 1);
+	put.ttl = idem_duration_ttl(fcinfo, 2);
+	put.tags = idem_cache_args_optional_tags(fcinfo, 3);
+	PG_RETURN_BOOL(idem_cache_put(&put));
+}
+
+/* key, expected, value, ttl, tags */
+Datum
+idemstore_cache_compare_and_set(PG_FUNCTION_ARGS)
+{
+	IdemCachePut put = {.is_json = true};
+
+	idem_args_require_writable("cache_compare_and_set()");
+	put.key = idem_args_key(fcinfo, 0);
+	idem_args_require_not_null(fcinfo, 1, "expected");
+	put.expected = PG_GETARG_VARLENA_PP(1);
+	put.value = idem_cache_args_value(fcinfo, 2);
+	put.keeps_expiry = PG_ARGISNULL(3);
+	if (!put.keeps_expiry)
+		put.ttl = idem_duration_ttl(fcinfo, 3);
+	put.tags = idem_cache_args_optional_tags(fcinfo, 4);
+	put.keeps_tags = put.tags == NULL;
 	PG_RETURN_BOOL(idem_cache_put(&put));
 }
 

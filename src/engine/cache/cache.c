@@ -38,17 +38,14 @@ static int64 number_in(const IdemEntry *entry);
 static bool find_live(IdemTable *table, const text *key, IdemEntry *entry);
 
 struct varlena *
-idem_cache_get(const text *key, bool as_json)
+idem_cache_get(const text *key, bool *is_json)
 {
 	IdemTable	table;
-	IdemEntry	entry;
-	struct varlena *value = NULL;
+	struct varlena *value;
 
 	idem_store_cache_open(&table, AccessShareLock);
-	if (find_live(&table, key, &entry))
-		value = idem_cache_entry_copy_value(&entry, as_json);
+	value = idem_cache_get_from(&table, key, is_json);
 	idem_store_table_close(&table);
-	idem_count_one(value != NULL ? IDEM_COUNT_HIT : IDEM_COUNT_MISS);
 	return value;
 }
 
@@ -56,15 +53,18 @@ struct varlena *
 idem_cache_get_from(IdemTable *table, const text *key, bool *is_json)
 {
 	IdemEntry	entry;
+	struct varlena *value;
 
 	if (!find_live(table, key, &entry))
 	{
 		idem_count_one(IDEM_COUNT_MISS);
 		return NULL;
 	}
+	value = idem_cache_entry_copy_value(&entry, is_json == NULL);
 	idem_count_one(IDEM_COUNT_HIT);
-	*is_json = entry.is_json;
-	return idem_cache_entry_copy_value(&entry, entry.is_json);
+	if (is_json != NULL)
+		*is_json = entry.is_json;
+	return value;
 }
 
 /* as the statement's snapshot sees it, like any SELECT */

@@ -26,22 +26,28 @@ typedef struct IdemCachePut
 	ArrayType  *tags;			/* else these; sorted, no two the same */
 	bool		has_fence;
 	int64		fence;
+
+	/* without a fence, on what condition */
+	bool		only_if_absent; /* there is no live entry */
+	struct varlena *expected;	/* unless NULL: this very JSON stands there */
+	bool		keeps_expiry;	/* of a live entry */
 } IdemCachePut;
 
 /*
  * Store it.  False when it could be older than an invalidation: nothing is
  * stored then.  With a fence, of any one, or when the lease is lost; without one,
- * of one that is open, and what stood there is removed.
+ * of one that is open, and what stood there is removed.  Likewise where a
+ * condition is not met, but then all is left as it is.
  */
 extern bool idem_cache_put(const IdemCachePut *put);
 
-/* A copy of the value that the statement's snapshot sees, or NULL. */
-extern struct varlena *idem_cache_get(const text *key, bool as_json);
-
 /*
- * The same of either form, which it sets.  Open the table once for several of
- * them.
+ * A copy of the value that the statement's snapshot sees, or NULL.  Sets its form,
+ * or raises 42804 unless it is JSON where that is not asked for.
  */
+extern struct varlena *idem_cache_get(const text *key, bool *is_json);
+
+/* Open the table once for several of these. */
 extern struct varlena *idem_cache_get_from(IdemTable *table, const text *key,
 										   bool *is_json);
 

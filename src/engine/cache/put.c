@@ -25,6 +25,7 @@ typedef struct Put
 	const IdemCachePut *put;
 	struct varlena *snapshot;	/* of the lease, NULL without a fence */
 	TransactionId waited_for;	/* who wrote the entry meanwhile, if anybody */
+	bool		is_unmet;		/* its condition */
 	bool		is_refused;
 	ArrayType  *tags;			/* that it wrote */
 	bool		has_former;
@@ -38,9 +39,11 @@ typedef struct Restoration
 	IdemEntry	former;
 } Restoration;
 
-static bool put_plain(const IdemCachePut *put);
-static bool put_fenced(const IdemCachePut *put);
+static bool put_plain(Put *state);
+static bool give_up(const IdemCachePut *put);
+static bool put_fenced(Put *state);
 static IdemEntryAction put_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg);
+static bool is_met(const IdemCachePut *put, const IdemEntry *old, TimestampTz now);
 static bool is_too_late(const Put *state, const IdemEntry *old);
 static bool waits_for_writer(const IdemEntryWriter *writer, void *arg);
 static bool waits_under_fence(const IdemEntryWriter *writer, void *arg);
@@ -51,46 +54,63 @@ static IdemEntryAction restore_entry(const IdemEntry *old, TimestampTz now, Idem
 bool
 idem_cache_put(const IdemCachePut *put)
 {
-	bool		is_stored = put->has_fence ? put_fenced(put) : put_plain(put);
+	Put			state = {.put = put};
+	bool		is_stored = put->has_fence ? put_fenced(&state) : put_plain(&state);
 
-	idem_count_one(is_stored ? IDEM_COUNT_SET : IDEM_COUNT_REFUSED);
+	if (!state.is_unmet)
+		idem_count_one(is_stored ? IDEM_COUNT_SET : IDEM_COUNT_REFUSED);
 	return is_stored;
 }
 
 /* What removes the entry waits for everybody, as cache_delete() does. */
 static bool
-put_plain(const IdemCachePut *put)
+put_plain(Put *state)
 {
-	Put			state = {.put = put};
+	const IdemCachePut *put = state->put;
 
 	if (idem_cache_entry_is_over(&put->ttl))
 	{
-		idem_cache_change_entry(put->key, put_entry, &state);
-		return true;
+		idem_cache_change_entry(put->key, put_entry, state);
+		return !state->is_unmet;
 	}
-	if (idem_cache_change_entry_if(put->key, put_entry, waits_for_writer, &state) &&
-		!state.is_refused && !idem_cache_freshness_is_due(put->key, state.tags))
+	if (!idem_cache_change_entry_if(put->key, put_entry, waits_for_writer, state) ||
+		state->is_refused)
+		return give_up(put);
+	if (state->is_unmet)
+		return false;
+	if (!idem_cache_freshness_is_due(put->key, state->tags))
 		return true;
-	/* the caller may have changed the truth, and the other may roll back */
 	idem_cache_remove(put->key);
 	return false;
 }
 
+/*
+ * Nothing was written, but the caller may have changed the truth, and the other may
+ * roll back.  Who only adds found nothing to remove.
+ */
 static bool
-put_fenced(const IdemCachePut *put)
+give_up(const IdemCachePut *put)
 {
-	Put			state = {.put = put};
+	if (!put->only_if_absent)
+		idem_cache_remove(put->key);
+	return false;
+}
 
-	state.snapshot = idem_cache_lease_end(put->key, put->fence);
-	if (state.snapshot == NULL)
+static bool
+put_fenced(Put *state)
+{
+	const IdemCachePut *put = state->put;
+
+	state->snapshot = idem_cache_lease_end(put->key, put->fence);
+	if (state->snapshot == NULL)
 		return false;
 	idem_presence_show(IDEM_STORES_FENCED);
-	if (!idem_cache_change_entry_if(put->key, put_entry, waits_under_fence, &state) ||
-		state.is_refused)
+	if (!idem_cache_change_entry_if(put->key, put_entry, waits_under_fence, state) ||
+		state->is_refused)
 		return false;
-	if (idem_cache_freshness_is_fresh(put->key, state.tags, state.snapshot))
+	if (idem_cache_freshness_is_fresh(put->key, state->tags, state->snapshot))
 		return true;
-	take_back(&state);
+	take_back(state);
 	return false;
 }
 
@@ -100,18 +120,31 @@ put_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg)
 	Put		   *state = arg;
 	const IdemCachePut *put = state->put;
 
-	state->is_refused = is_too_late(state, old);
-	if (state->is_refused)
+	state->is_unmet = !is_met(put, old, now);
+	state->is_refused = !state->is_unmet && is_too_late(state, old);
+	if (state->is_unmet || state->is_refused)
 		return IDEM_ENTRY_LEAVE;
 	new->value = put->value;
 	new->is_json = put->is_json;
 	new->tags = put->keeps_tags ? idem_cache_entry_kept_tags(old, now) : put->tags;
-	new->expires_at = idem_cache_entry_expiry(&put->ttl, now);
+	new->expires_at = put->keeps_expiry ? old->expires_at :
+		idem_cache_entry_expiry(&put->ttl, now);
 	state->tags = new->tags;
 	state->has_former = old != NULL;
 	if (old != NULL)
 		state->former = old->row;
 	return new->expires_at <= now ? IDEM_ENTRY_REMOVE : IDEM_ENTRY_STORE;
+}
+
+static bool
+is_met(const IdemCachePut *put, const IdemEntry *old, TimestampTz now)
+{
+	bool		is_live = idem_cache_entry_is_live(old, now);
+
+	if (put->only_if_absent)
+		return !is_live;
+	return put->expected == NULL ||
+		(is_live && old->is_json && idem_store_records_equal(old->value, put->expected));
 }
 
 /*

@@ -419,6 +419,42 @@ BEGIN
 		AND objoid OPERATOR(pg_catalog.=) ANY (row_types);
 END
 $$;
+
+COMMENT ON FUNCTION idemstore.cache_get_bytes(text) IS
+	'The value byte for byte, that of a json entry as the UTF-8 bytes of its text, or NULL on a miss. Errors: 22004, 22021 a json entry that is not UTF-8, in a SQL_ASCII database, 22023, 54000.';
+
+CREATE FUNCTION idemstore.cache_add(
+	key text,
+	value json,
+	ttl interval DEFAULT '0',
+	tags text[] DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_add';
+COMMENT ON FUNCTION idemstore.cache_add(text, json, interval, text[]) IS
+	'cache_set() if the key has no live entry: true if stored, and of any number of callers one is told so. False also where cache_set() is; then nothing is removed that the caller has not stored. Waits for another transaction that stores under the key. Errors: 22004, 22023, 54000, 25006, ID413 above idemstore.cache_max_entry_size.';
+
+CREATE FUNCTION idemstore.cache_compare_and_set(
+	key text,
+	expected json,
+	value json,
+	ttl interval DEFAULT NULL,
+	tags text[] DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_cache_compare_and_set';
+COMMENT ON FUNCTION idemstore.cache_compare_and_set(text, json, json, interval, text[]) IS
+	'cache_set() if the live entry is this very JSON text, as cache_get() gave it: true if stored, and of any number of callers who expect the same one is told so. ttl: NULL keeps when the entry expires; tags: NULL keeps its tags. False also for bytes, and where cache_set() is, which then removes the entry, too. Waits for another transaction that stores under the key. Errors: 22004, 22023, 54000, 25006, ID413 above idemstore.cache_max_entry_size.';
+
+CREATE FUNCTION idemstore.cache_list(
+	prefix text DEFAULT '',
+	max_rows integer DEFAULT 100,
+	after text DEFAULT ''
+) RETURNS TABLE (key text, expires_at timestamp with time zone, tags text[], size bigint)
+LANGUAGE c STABLE PARALLEL SAFE ROWS 100
+AS 'MODULE_PATHNAME', 'idemstore_cache_list';
+COMMENT ON FUNCTION idemstore.cache_list(text, integer, text) IS
+	'The live entries whose key begins with the prefix and is greater than after, both byte for byte: at most max_rows, in the order of their keys. For the next page pass the last key as after. expires_at: NULL is never. size: the value''s bytes. Sees what SELECT would see. Errors: 22004, 22023, 54000.';
 -- cache
 COMMENT ON COLUMN idemstore.cache_entries.tags IS 'what the value depends on, sorted, at most 256 of 1 to 1024 bytes; NULL or empty for nothing';
 COMMENT ON COLUMN idemstore.cache_entries.written_by IS 'the transaction that stored it, or removed it and left an empty value as json in its place';
