@@ -37,12 +37,12 @@ $primary->wait_for_catchup($standby);
 
 # What only reads: of records, and of tables that come unlogged.
 my @readers = ("fingerprint('{}')", "get('k')", "lookup('k')", "get_value('k')", "get_value_text('k')", "wait('k')",
-	'expiry_job()', "stats_sizes('cache')", 'in_flight_claims()', "in_flight_by_key('k')");
+	'expiry_job()', "stats_sizes('cache')", 'stats_counts()', 'in_flight_claims()', "in_flight_by_key('k')");
 my @unlogged_readers = (
 	"dedupe_is_in_progress('k')", "dedupe_wait_for('k')", 'dedupe_list()', 'cache_list()',
 	"cache_get('k')", "cache_get_bytes('k')", "cache_get_many('{k}')", "cache_ttl('k')",
 	"can_proceed('k', $huge)", "get_wait_time('k', $huge)", "rate_limit_status('k', $huge)",
-	"adaptive_rate_limit_status('split')", "get_cooldown('k')", 'stats_counts()');
+	"adaptive_rate_limit_status('split')", "get_cooldown('k')");
 
 # What writes, also where there is nothing to write.
 my @writers = (
@@ -62,7 +62,7 @@ my @writers = (
 	"acquire('k', $huge)", "consume('k', $huge)", "acquire_all('{split}')", "record_request('k', $huge)",
 	"rate_limit_reset('k')", "set_rate_limit('k', 1, '1 s')", "set_adaptive_rate_limit('k')",
 	"drop_rate_limit('k')", "set_cooldown('k', 'tomorrow')", "clear_cooldown('k')",
-	'expire()', 'stats_reset()', "grant_usage('clerk')");
+	'expire()', 'stats_reset()', "grant_usage('clerk')", "revoke_usage('clerk')");
 
 # What reading answers, wherever it is done.
 sub check_reading
