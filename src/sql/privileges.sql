@@ -126,7 +126,10 @@ DECLARE
 	is_operator boolean;
 	is_changed boolean := false;
 BEGIN
-	IF role IS NULL THEN
+	IF current_setting('transaction_read_only')::boolean THEN
+		RAISE read_only_sql_transaction USING
+			MESSAGE = 'cannot execute revoke_usage() in a read-only transaction';
+	ELSIF role IS NULL THEN
 		RAISE null_value_not_allowed USING
 			MESSAGE = 'role must not be null';
 	ELSIF level NOT IN ('application', 'operator', 'monitor') THEN

@@ -37,7 +37,10 @@ $primary->wait_for_catchup($standby);
 
 # What only reads: of records, and of tables that come unlogged.
 my @readers = ("fingerprint('{}')", "get('k')", "lookup('k')", "get_value('k')", "get_value_text('k')", "wait('k')",
-	'expiry_job()', "stats_sizes('cache')", 'stats_counts()', 'in_flight_claims()', "in_flight_by_key('k')");
+	'expiry_job()', "stats_sizes('cache')", 'in_flight_claims()',
+	'stats_counts()', "stats_table('cache')",
+	(map { "stats_$_('cache', now())" } qw(live expired oldest_in_progress backlog_since)),
+	'stats_marks()', 'stats_longest_chain()', 'usage_privileges()', "in_flight_by_key('k')");
 my @unlogged_readers = (
 	"dedupe_is_in_progress('k')", "dedupe_wait_for('k')", 'dedupe_list()', 'cache_list()',
 	"cache_get('k')", "cache_get_bytes('k')", "cache_get_many('{k}')", "cache_ttl('k')",

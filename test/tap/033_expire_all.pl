@@ -106,7 +106,7 @@ is( $other->ask("
 		FROM (SELECT locktype, mode, count(*) AS n FROM pg_locks JOIN pg_stat_activity USING (pid)
 			WHERE query LIKE 'CALL idemstore.expire_all%' AND granted AND locktype <> 'virtualxid' GROUP BY 1, 2) AS l
 		WHERE mode <> 'AccessShareLock'"),
-	'relation RowExclusiveLock, relation RowShareLock, transactionid ExclusiveLock 1, userlock ExclusiveLock 1', 'which holds the locks of a DELETE, and that of being alone');
+	'relation RowExclusiveLock, transactionid ExclusiveLock 1, userlock ExclusiveLock 1', 'which holds the lock of a DELETE on each table, and that of being alone');
 is(start(key(1)), 'started', 'a key of the first batch can be started');
 is(start(key($batch + 1)), 'in_progress', 'one of the second is locked');
 is(start(key(2 * $batch + 1)), 'started', 'one of the third is not yet');
