@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 
 #include "engine/cache/change.h"
+#include "engine/common/presence.h"
 #include "engine/common/wait.h"
 #include "pg/clock.h"
 #include "store/blocker.h"
@@ -116,7 +117,10 @@ decide(Write *write, const IdemEntry *old, IdemEntry *new)
 	new->written_at = now;
 	action = write->change(old, now, new, write->arg);
 	if (action == IDEM_ENTRY_REMOVE)
+	{
+		idem_presence_show(IDEM_REMOVES);
 		idem_store_cache_make_trace(new);
+	}
 	if (action != IDEM_ENTRY_LEAVE && !FullTransactionIdIsValid(new->written_by))
 		new->written_by = GetTopFullTransactionId();
 	return action;

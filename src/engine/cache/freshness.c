@@ -11,7 +11,7 @@
  *	 and takes back what he wrote if one is in his way.
  * - Marks that a crash, or TRUNCATE, took away are why there is an epoch: a
  *	 snapshot that is not wholly after it may miss some, and so may whoever stores
- *	 while a prepared transaction from before it still shows that it invalidates.
+ *	 while a prepared transaction from before it still shows that it removes.
  */
 #include "postgres.h"
 
@@ -35,7 +35,9 @@ typedef struct Search
 } Search;
 
 static void invalidate(text **names, int n);
-static bool has_lost_marks(IdemTable *marks, const IdemPresent *others, int n);
+static bool has_lost_marks(const IdemPresent *others, int n);
+static FullTransactionId oldest_prepared(const IdemPresent *others, int n);
+static bool has_open_marks(const text *key, ArrayType *tags);
 static bool is_after_epoch(IdemTable *marks, struct varlena *snapshot);
 static void look_at_key(Search *search, const text *key);
 static void look_at_prefixes(Search *search, const text *key);
@@ -78,37 +80,62 @@ invalidate(text **names, int n)
 	idem_store_table_close(&marks);
 }
 
+/* Mostly nobody removes anything, and this is all that a plain store pays. */
 bool
 idem_cache_freshness_is_due(const text *key, ArrayType *tags)
 {
-	Search		search = {.is_clear = true};
 	IdemPresent *others;
-	int			n = idem_presence_find(IDEM_INVALIDATES, &others);
+	int			n = idem_presence_find(IDEM_REMOVES, &others);
 
-	if (n == 0)
-		return false;
-	idem_store_marks_open(&search.marks, AccessShareLock);
-	search.is_clear = !has_lost_marks(&search.marks, others, n);
-	look_at_prefixes(&search, key);
-	look_at_tags(&search, tags);
-	idem_store_table_close(&search.marks);
-	return !search.is_clear;
+	return n > 0 && (has_lost_marks(others, n) || has_open_marks(key, tags));
 }
 
 static bool
-has_lost_marks(IdemTable *marks, const IdemPresent *others, int n)
+has_lost_marks(const IdemPresent *others, int n)
 {
+	FullTransactionId oldest = oldest_prepared(others, n);
 	FullTransactionId epoch;
-	bool		has_epoch = idem_store_marks_epoch(marks, &epoch);
+	IdemTable	marks;
+	bool		has_epoch;
+
+	if (!FullTransactionIdIsValid(oldest))
+		return false;
+	idem_store_marks_open(&marks, AccessShareLock);
+	has_epoch = idem_store_marks_epoch(&marks, &epoch);
+	idem_store_table_close(&marks);
+	return !has_epoch || FullTransactionIdPrecedes(oldest, epoch);
+}
+
+static FullTransactionId
+oldest_prepared(const IdemPresent *others, int n)
+{
+	FullTransactionId result = InvalidFullTransactionId;
 	int			i;
 
 	for (i = 0; i < n; i++)
 	{
+		FullTransactionId xid = idem_xid_widen(others[i].xid);
+
 		if (others[i].is_prepared &&
-			(!has_epoch || FullTransactionIdPrecedes(idem_xid_widen(others[i].xid), epoch)))
-			return true;
+			(!FullTransactionIdIsValid(result) || FullTransactionIdPrecedes(xid, result)))
+			result = xid;
 	}
-	return false;
+	return result;
+}
+
+static bool
+has_open_marks(const text *key, ArrayType *tags)
+{
+	Search		search = {.is_clear = true};
+	IdemPresent *others;
+
+	if (idem_presence_find(IDEM_INVALIDATES, &others) == 0)
+		return false;
+	idem_store_marks_open(&search.marks, AccessShareLock);
+	look_at_prefixes(&search, key);
+	look_at_tags(&search, tags);
+	idem_store_table_close(&search.marks);
+	return !search.is_clear;
 }
 
 bool

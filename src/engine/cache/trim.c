@@ -210,6 +210,7 @@ remove_if_old(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg)
 		!idem_cache_retire_entry(trim->retirement, table, &entry))
 		return true;
 	trim->nremoved++;
+	trim->numbers[PASS_STAYING_ROWS]--;
 	if (trim->nremoved < trim->max_rows)
 		return true;
 	trim->numbers[PASS_BLOCK] = ItemPointerGetBlockNumber(&entry.row);

@@ -2,8 +2,8 @@
  * presence.c
  *		What a transaction shows to others of what it does, to its end.
  *
- * All hold the lock in a mode that conflicts with none of them, and look for
- * its holders as if they wanted another one.
+ * All hold a lock in modes that conflict with none of theirs, and look for its
+ * holders as if they wanted another one, which only some of these conflict with.
  */
 #include "postgres.h"
 
@@ -14,9 +14,18 @@
 #include "engine/common/userlock.h"
 #include "pg/compat.h"
 
-/* the one holds off nobody who holds it, too, the other would */
-#define SHOWN_IN	RowExclusiveLock
-#define SEEN_BY		ExclusiveLock
+static const struct
+{
+	uint32		lock;
+	LOCKMODE	shown_in;
+	LOCKMODE	seen_by;
+}			presences[] =
+
+{
+	[IDEM_REMOVES] = {1, RowShareLock, ExclusiveLock},
+	[IDEM_INVALIDATES] = {1, RowExclusiveLock, ShareLock},
+	[IDEM_STORES_FENCED] = {2, RowExclusiveLock, ShareLock},
+};
 
 static IdemPresent present_of(VirtualTransactionId holder);
 
@@ -25,8 +34,8 @@ idem_presence_show(IdemPresence what)
 {
 	LOCKTAG		tag;
 
-	idem_userlock_set_flag_tag(&tag, IDEM_LOCK_PRESENCE, what);
-	(void) LockAcquire(&tag, SHOWN_IN, false, false);
+	idem_userlock_set_flag_tag(&tag, IDEM_LOCK_PRESENCE, presences[what].lock);
+	(void) LockAcquire(&tag, presences[what].shown_in, false, false);
 }
 
 int
@@ -37,8 +46,8 @@ idem_presence_find(IdemPresence what, IdemPresent **others)
 	int			n;
 	int			i;
 
-	idem_userlock_set_flag_tag(&tag, IDEM_LOCK_PRESENCE, what);
-	holders = GetLockConflicts(&tag, SEEN_BY, &n);
+	idem_userlock_set_flag_tag(&tag, IDEM_LOCK_PRESENCE, presences[what].lock);
+	holders = GetLockConflicts(&tag, presences[what].seen_by, &n);
 	if (n > 0)
 		*others = palloc(n * sizeof(IdemPresent));
 	for (i = 0; i < n; i++)

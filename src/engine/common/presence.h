@@ -14,7 +14,8 @@
 
 typedef enum IdemPresence
 {
-	IDEM_INVALIDATES = 1,		/* tags or prefixes of the cache */
+	IDEM_REMOVES,				/* entries of the cache */
+	IDEM_INVALIDATES,			/* tags or prefixes: a removal, too */
 	IDEM_STORES_FENCED			/* values that a fence came with */
 } IdemPresence;
 
