@@ -149,8 +149,15 @@ foreach my $disturbance ('cancel', 'kill', 'immediate')
 		if ($disturbance eq 'cancel')
 		{
 			$node->safe_psql('postgres', "
-				SELECT pg_cancel_backend(pid) FROM pg_stat_activity
-				WHERE query LIKE '%logged%' AND pid <> pg_backend_pid() AND state = 'active' AND random() < 0.5");
+				DO \$\$
+				BEGIN
+					FOR i IN 1..50 LOOP
+						PERFORM pg_cancel_backend(pid) FROM pg_stat_activity
+							WHERE query LIKE '%logged%' AND pid <> pg_backend_pid() AND state = 'active' AND random() < 0.5;
+						PERFORM pg_stat_clear_snapshot(), pg_sleep(0.002);
+					END LOOP;
+				END
+				\$\$");
 		}
 		elsif ($round == 0 && $node->safe_psql('postgres', 'SELECT count(*) FROM done') > $moment)
 		{
