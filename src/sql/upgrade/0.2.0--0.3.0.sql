@@ -476,13 +476,3 @@ COMMENT ON FUNCTION idemstore.invalidate_by_tags(text[]) IS
 	'As invalidate_by_tag(), for all entries with any of the tags, each counted once. Serves http-client-toolkit, CacheStore.invalidateByTags. Errors: 22004, 22023, 54000, 25006.';
 COMMENT ON FUNCTION idemstore.cache_set_many(text[], json[], interval, text[]) IS
 	'cache_set() of every key and its item; returns how many were stored. All or nothing, with the transaction. Errors: 22004, 22023, 54000, 25006, ID413.';
-
-CREATE FUNCTION idemstore.cache_list(
-	prefix text DEFAULT '',
-	max_rows integer DEFAULT 100,
-	after text DEFAULT ''
-) RETURNS TABLE (key text, expires_at timestamp with time zone, tags text[], size bigint)
-LANGUAGE c STABLE PARALLEL SAFE ROWS 100
-AS 'MODULE_PATHNAME', 'idemstore_cache_list';
-COMMENT ON FUNCTION idemstore.cache_list(text, integer, text) IS
-	'The live entries whose key begins with the prefix and is greater than after, both byte for byte: at most max_rows, in the order of their keys. For the next page pass the last key as after. expires_at: NULL is never. size: the value''s bytes. Sees what SELECT would see. Errors: 22004, 22023, 54000.';
