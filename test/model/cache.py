@@ -8,6 +8,7 @@ from clock import instant
 from family import Family
 from freshness import EXTRA_TAGS, KEYS, Freshness, tags_of
 from statement import Call
+from truth import session_touches_business
 
 KEPT_LEASES = 60
 SPANS = {"2 s": 2 * 10**6, "200 ms": 200_000, "20 s": 2 * 10**7}
@@ -46,6 +47,7 @@ class Cache(Family):
             self.get: 5,
             self.recompute: 12,
             self.store_late: 7,
+            self.warm_at_once: 2,
         }
         self.business_operations = {self.warm: 4, self.read_late: 3}
 
@@ -67,8 +69,12 @@ class Cache(Family):
         rng = self.driver.rng
         key = rng.choice(self.fresh.keys)
         about = self.fresh.about(key)
-        how = rng.randrange(3)
-        if how == 2:
+        how = rng.randrange(4)
+        if how == 3:
+            statement = yield calls.cache_list(key[:2], about=about)
+            found = [(row["key"], row["value"]) for row in statement.rows]
+            self.check_list(found, statement)
+        elif how == 2:
             keys = rng.sample(self.fresh.keys, 3)
             statement = yield calls.cache_get_many(keys, about=tuple(n for k in keys for n in self.fresh.about(k)))
             found = [(row["key"], row["value"]) for row in statement.rows]
@@ -79,6 +85,11 @@ class Cache(Family):
         for key, value in found:
             if value is not None:
                 self.fresh.read(key, value, statement, statement.snapshot)
+
+    def check_list(self, found, statement):
+        keys = [key for key, _ in found]
+        is_right = keys == sorted(set(keys)) and all(value is not None for _, value in found)
+        self.driver.history.check("what is listed can be read", is_right, lambda: str(statement), statement.call.about, statement)
 
     def fetch(self, session, key=None):
         """A lease if it is ours to compute."""
@@ -130,8 +141,7 @@ class Cache(Family):
         now = instant(statement.clock)
         rows = self.driver.control.query(
             f"SELECT EXISTS (SELECT FROM idemstore.cache_leases WHERE key = '{key}' AND lease_expires_at > '{now}')"
-            f" AND NOT EXISTS (SELECT FROM idemstore.cache_entries WHERE key = '{key}'"
-            f" AND (expires_at IS NULL OR expires_at > '{now}')) AS yes"
+            f" AND NOT EXISTS (SELECT FROM {calls.live_entries(now)} AND key = '{key}') AS yes"
         )
         return rows[0]["yes"] == "t"
 
@@ -187,14 +197,20 @@ class Cache(Family):
         ttl = ttl or self.driver.rng.choices((None, "2 s", "100 ms", "-1 s"), (50, 25, 20, 5))[0]
         write = self.fresh.new_write(key, tags, lease.versions or {}, lease)
         names = (f"k:{key}", f"l:{key}", "*fenced", *(f"t:{tag}" for tag in tags or ()))
-        statement = yield calls.cache_set(
-            key, write.value, ttl, tags, lease.fence, names=names, waits_for=(f"k:{key}",), about=self.fresh.about(key)
-        )
+        options = {"names": names, "waits_for": (f"k:{key}",), "about": self.fresh.about(key)}
+        statement = yield self.some_set(key, write.value, ttl, tags, lease.fence, **options)
         write.statement = statement
         if statement.row["result"] == "t":
             self.stored_fenced(session, write, ttl)
         else:
             self.refused(write, statement)
+
+    def some_set(self, key, value, ttl, tags, fence=None, **options):
+        """As json, or now and then as bytes."""
+        rng = self.driver.rng
+        if rng.random() < 0.15:
+            return calls.cache_set_bytes(key, value, ttl, tags, rng.random() < 0.5, fence, **options)
+        return calls.cache_set(key, value, ttl, tags, fence, **options)
 
     def stored_fenced(self, session, write, ttl):
         lease, statement, key = write.lease, write.statement, write.key
@@ -247,3 +263,32 @@ class Cache(Family):
                 yield from self.store(session, lease)
         yield Call("cursor", "CLOSE rows")
         session.tx.add(self, "closed", "cursor", statement)
+
+    def warm_at_once(self, session):
+        """The same within one statement, which waits for a row in between."""
+        rng = self.driver.rng
+        key = rng.choice([key for key in self.fresh.keys if len(KEYS[key]) == 1])
+        name = KEYS[key][0]
+        gate = rng.choice([other for other in self.truth.names if other != name])
+        span = rng.choice(list(SPANS))
+        write = self.fresh.new_write(key, tags_of((name,)), {})
+        session_touches_business(session)
+        options = {
+            "names": (f"k:{key}", f"l:{key}", "*fenced", f"t:t/{name}", f"n:{gate}"),
+            "waits_for": (f"k:{key}", f"n:{gate}"),
+            "about": (*self.fresh.about(key), f"n:{name}"),
+        }
+        statement = yield calls.warm(key, span, write.tags, name, gate, write.number, **options)
+        row = statement.row
+        if row["value"] is not None:
+            self.fresh.read(key, row["value"], statement, statement.snapshot)
+        if row["outcome"] != "compute":
+            return
+        lease = self.leased(session, key, int(row["fence"]), statement, SPANS[span])
+        lease.is_warming = True
+        lease.versions = write.versions = {name: int(row["version"])}
+        write.lease, write.statement = lease, statement
+        if row["is_stored"] == "t":
+            self.stored_fenced(session, write, None)
+        else:
+            self.refused(write, statement)

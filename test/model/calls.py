@@ -1,30 +1,12 @@
 """The SQL of every function that is called. The only file that knows their
-arguments, so that another version of the interface is a change here alone."""
+arguments. A body or value goes as text at its position or as bytes by its name."""
 
 from clock import ticks
 from statement import Call
 
 
-class Interface:
-    """What the installed version can do."""
-
-    def __init__(self, control):
-        rows = control.query(
-            "SELECT proname || '.' || unnest(proargnames) AS name FROM pg_proc"
-            " WHERE pronamespace = 'idemstore'::regnamespace AND proargnames IS NOT NULL"
-        )
-        self.arguments = {row["name"] for row in rows}
-
-    def has(self, function, argument):
-        return f"{function}.{argument}" in self.arguments
-
-
-interface = None
-
-
-def use(control):
-    global interface
-    interface = Interface(control)
+# What reads as SELECT does, so that SERIALIZABLE keeps what it read.
+READS = ("cache_get", "cache_get_bytes", "cache_get_many", "cache_list", "get", "lookup", "get_value")
 
 
 def literal(value):
@@ -54,11 +36,20 @@ def columns(function, wanted, position=(), call=None, **named):
     return Call(function, f"SELECT {wanted} FROM {invoke(function, position, **named)}", **(call or {}))
 
 
+def value_of(value, is_text):
+    """Its text at the position, or its bytes by name."""
+    return ((value,), {}) if is_text else ((), {"value": value})
+
+
 # cache
 
 
+TEXT = "coalesce(value::text, convert_from(value_bytes, 'UTF8')) AS value"
+
+
 def cache_get(key, **call):
-    return scalar("cache_get", (key,), call)
+    """Of bytes it is an error."""
+    return scalar("cache_get", (key,), {"errors": ("42804",), **call})
 
 
 def cache_get_bytes(key, **call):
@@ -67,11 +58,36 @@ def cache_get_bytes(key, **call):
 
 
 def cache_get_many(keys, **call):
-    return columns("cache_get_many", "key, value", (keys,), call)
+    return columns("cache_get_many", f"key, {TEXT}", (keys,), call)
 
 
 def cache_set(key, value, ttl, tags, fence=None, **call):
     return scalar("cache_set", (key, value), call, ttl=ttl, tags=tags, fence=fence)
+
+
+def cache_set_bytes(key, value, ttl, tags, is_text, fence=None, **call):
+    position, named = value_of(value, is_text)
+    return scalar("cache_set_bytes", (key, *position), call, ttl=ttl, tags=tags, fence=fence, **named)
+
+
+def cache_add(key, value, ttl, tags, **call):
+    return scalar("cache_add", (key, value), call, ttl=ttl, tags=tags)
+
+
+def cache_compare_and_set(key, expected, value, ttl, tags, **call):
+    return scalar("cache_compare_and_set", (key, expected, value), call, ttl=ttl, tags=tags)
+
+
+def cache_list(prefix, **call):
+    wanted = "key, convert_from(idemstore.cache_get_bytes(key), 'UTF8') AS value"
+    return columns("cache_list", wanted, (prefix, 1000), call)
+
+
+def warm(key, lease, tags, name, gate, number, **call):
+    """See truth.py."""
+    arguments = f"'{key}', '{lease}', {literal(tags)}, t.name, t.version, '{gate}', {number}"
+    sql = f"SELECT t.version, w.* FROM model.truth t, LATERAL model.warm({arguments}) w WHERE t.name = '{name}'"
+    return Call("warm: one statement", sql, **call)
 
 
 def cache_set_many(keys, items, ttl, tags, **call):
@@ -82,7 +98,7 @@ def cache_set_many(keys, items, ttl, tags, **call):
 
 
 def cache_fetch(key, lease, stale, wait, **call):
-    wanted = "outcome, value, fence"
+    wanted = f"outcome, {TEXT}, fence"
     return columns("cache_fetch", wanted, (key,), call, lease=lease, stale=stale, wait=wait)
 
 
@@ -114,6 +130,13 @@ def cache_increment(key, delta, ttl=None, **call):
     return scalar("cache_increment", (key, delta), call, ttl=ttl)
 
 
+def live_entries(now):
+    """Of the table; what has been removed leaves a trace without a value."""
+    return (
+        f"idemstore.cache_entries WHERE (expires_at IS NULL OR expires_at > '{now}') AND NOT (is_json AND value = '')"
+    )
+
+
 # idempotency records
 
 
@@ -124,8 +147,9 @@ def start_processing(key, call=None, **named):
     return columns("start_processing", wanted, (key,), call, **named)
 
 
-def complete(key, body, fence, ttl=None, **call):
-    return scalar("complete", (key, 200), call, response_body=body, fence=fence, ttl=ttl)
+def complete(key, body, fence, is_text, **call):
+    named = {"response_text" if is_text else "response_body": body}
+    return scalar("complete", (key, 200), call, fence=fence, **named)
 
 
 def fail(key, error, retryable, fence, **call):
@@ -172,12 +196,14 @@ def get_value(key, **call):
     return Call("get_value", f"SELECT convert_from({invoke('get_value', (key,))}, 'UTF8') AS result", **call)
 
 
-def set_nx(key, value, ttl, **call):
-    return scalar("set_nx", (key,), call, value=value, ttl=ttl)
+def set_nx(key, value, ttl, is_text, **call):
+    position, named = value_of(value, is_text)
+    return scalar("set_nx", (key, *position), call, ttl=ttl, **named)
 
 
-def set_value(key, value, ttl, **call):
-    return scalar("set_value", (key,), call, value=value, ttl=ttl)
+def set_value(key, value, ttl, is_text, **call):
+    position, named = value_of(value, is_text)
+    return scalar("set_value", (key, *position), call, ttl=ttl, **named)
 
 
 def initiate(key, ttl, **call):
@@ -214,7 +240,6 @@ def dedupe_fail(hash, error, job, **call):
 
 
 def dedupe_wait_for(hash, timeout, job, **call):
-    job = job if interface.has("dedupe_wait_for", "job_id") else None
     return columns("dedupe_wait_for", "outcome, value, error", (hash, timeout), call, job_id=job)
 
 

@@ -3,6 +3,7 @@ which an entry is removed."""
 
 import calls
 from clock import instant
+from conditions import Conditions
 from counters import COUNTERS
 from family import Family
 from freshness import EXTRA_TAGS, KEYS, PREFIXES, keys_of, keys_under, tags_of
@@ -16,7 +17,14 @@ class Changes(Family):
         self.cache = driver.cache
         self.fresh = driver.cache.fresh
         self.operations = {self.remove: 3, self.invalidate: 3, self.clear: 1, self.touch: 2}
-        self.business_operations = {self.write_through: 8, self.refill: 4, self.change: 10}
+        conditions = Conditions(driver, self.cache)
+        self.business_operations = {
+            self.write_through: 8,
+            self.refill: 4,
+            self.change: 10,
+            conditions.add: 2,
+            conditions.swap: 2,
+        }
 
     # changing the truth
 
@@ -54,7 +62,7 @@ class Changes(Family):
         ttl = self.driver.rng.choices((None, "2 s", "100 ms", "-1 s"), (60, 20, 15, 5))[0]
         write = self.fresh.new_write(key, tags, versions)
         names = (f"k:{key}", f"l:{key}", *(f"t:{tag}" for tag in tags or ()))
-        statement = yield calls.cache_set(key, write.value, ttl, tags, names=names)
+        statement = yield self.cache.some_set(key, write.value, ttl, tags, names=names)
         self.stored_unfenced(session, write, statement)
 
     def set_many(self, session, keys, versions):
@@ -69,6 +77,8 @@ class Changes(Family):
         """Stored or not, what stood there is gone."""
         write.statement = statement
         write.is_undone = statement.row["result"] == "f"
+        if write.is_undone:
+            self.fresh.refused_unfenced(write, statement)
         session.tx.add(self.fresh, "write", write.key, statement, write=write)
         self.fresh.cover(session, statement, f"k:{write.key}")
 
@@ -131,12 +141,8 @@ class Changes(Family):
         self.stored_unfenced(session, write, statement)
 
     def is_stored(self, key):
-        now = instant(self.driver.clock.now)
-        return bool(
-            self.driver.control.query(
-                f"SELECT FROM idemstore.cache_entries WHERE key = '{key}' AND (expires_at IS NULL OR expires_at > '{now}')"
-            )
-        )
+        live = calls.live_entries(instant(self.driver.clock.now))
+        return bool(self.driver.control.query(f"SELECT FROM {live} AND key = '{key}'"))
 
     def delete(self, session, key):
         statement = yield calls.cache_delete(key, names=(f"k:{key}", f"l:{key}"))
@@ -150,9 +156,9 @@ class Changes(Family):
     def count_nothing(self, session, key):
         """Of an entry that is over; of a live one it is an error."""
         try:
-            statement = yield calls.cache_increment(key, 1, "-1 s", names=(f"k:{key}", f"l:{key}"), errors=("22P02",))
+            statement = yield calls.cache_increment(key, 1, "-1 s", names=(f"k:{key}", f"l:{key}"), errors=("22P02", "42804"))
         except Failed as failure:
-            if failure.sqlstate != "22P02" or session.tx is not None:
+            if failure.sqlstate not in ("22P02", "42804") or session.tx is not None:
                 raise
             return
         self.fresh.cover(session, statement, f"k:{key}")
@@ -217,11 +223,8 @@ class Count:
     def look(self, session):
         if any(not self.names.isdisjoint(tx.names) for tx in self.driver.open_transactions()):
             return
-        now = instant(self.driver.clock.now)
-        rows = self.driver.control.query(
-            f"SELECT count(*) AS n FROM idemstore.cache_entries WHERE {self.condition}"
-            f" AND (expires_at IS NULL OR expires_at > '{now}')"
-        )
+        live = calls.live_entries(instant(self.driver.clock.now))
+        rows = self.driver.control.query(f"SELECT count(*) AS n FROM {live} AND ({self.condition})")
         self.expected = int(rows[0]["n"])
 
     def compare(self, statement, names):

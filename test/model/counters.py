@@ -3,6 +3,7 @@
 from collections import Counter
 
 import calls
+from clock import instant
 from family import Family
 
 COUNTERS = ("n/0", "n/1")
@@ -56,8 +57,9 @@ class Counters(Family):
         names = {f"k:{key}" for key in COUNTERS}
         if any(not names.isdisjoint(tx.names) for tx in self.driver.open_transactions()):
             return
+        live = calls.live_entries(instant(self.driver.clock.now))
         rows = self.driver.control.query(
-            "SELECT key, convert_from(value, 'UTF8') AS value FROM idemstore.cache_entries WHERE starts_with(key, 'n/')"
+            f"SELECT key, convert_from(value, 'UTF8') AS value FROM {live} AND starts_with(key, 'n/')"
         )
         self.sums = Counter({row["key"]: int(row["value"]) for row in rows})
         self.is_known = True

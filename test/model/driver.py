@@ -153,6 +153,7 @@ class Driver:
             if tx.snapshot is None and call.takes_snapshot and not call.is_plain:
                 tx.snapshot = statement.sent
             tx.names.extend(call.names)
+            tx.functions.append(call.function)
         busy = any(other.is_busy and not other.statement.is_blocked for other in self.sessions)
         if busy:
             self.disturb()
@@ -181,11 +182,19 @@ class Driver:
             if time.monotonic() >= look_at and not session.poll():
                 kind = self.control.sleeps_on(session.pid)
                 if kind is not None:
-                    session.statement.is_blocked = True
+                    self.note_block(session.statement)
                     session.statement.is_on_latch = kind == "Extension"
                     session.statement.slept_at = time.monotonic()
                     return
                 look_at = time.monotonic() + LOOK_AFTER
+
+    def note_block(self, statement):
+        """Who invalidates has left his marks when he sleeps, unless behind others
+        who are leaving the same."""
+        statement.is_blocked = True
+        marks = {name for name in statement.call.names if name[:2] in ("p:", "t:")}
+        if all(marks.isdisjoint(tx.names) for tx in self.open_transactions(statement.tx)):
+            statement.blocked_at = self.history.event
 
     def take_answer(self, session):
         statement = session.statement
@@ -273,8 +282,8 @@ class Driver:
             return
         tx = statement.tx
         if state == "40001" and tx is not None and tx.keeps_snapshot:
-            kind = "40001 only where business tables conflict"
-            self.history.check(kind, tx.touched_business, str(statement), statement.call.names, statement)
+            detail = f"after {tx.functions}: {statement}"
+            self.history.check("40001 only after a read of its own", tx.may_conflict, detail, statement.call.names, statement)
             return
         self.history.find(f"unexpected error {state} of {statement.call.function}", str(statement), statement.call.names, statement)
 

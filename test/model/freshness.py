@@ -139,7 +139,7 @@ class Freshness(Family):
         let_stay = (
             cover.name.startswith("p:")
             and not is_fenced
-            and write.statement.sent < cover.statement.answered
+            and write.statement.sent < cover.statement.is_marked_by
             and (write.statement.tx.ack or 0) > cover.statement.sent
         )
         self.driver.history.check(
@@ -167,7 +167,7 @@ class Freshness(Family):
         elif self.crash is not None and cover.statement.sent < self.crash < cover.tx.ack:
             kind = "over a crash"
         else:
-            kind = "of an open cursor" if write.lease.is_warming else "fenced"
+            kind = "of an open query" if write.lease.is_warming else "fenced"
         return f"{kind}, {cover.statement.call.function}"
 
     @staticmethod
@@ -188,4 +188,17 @@ class Freshness(Family):
         return any(
             session.is_busy and session.statement is not statement and not names.isdisjoint(session.statement.call.names)
             for session in self.driver.sessions
+        )
+
+    def refused_unfenced(self, write, statement):
+        """Nobody is, for what others do with other names."""
+        history = self.driver.history
+        history.counts["stores without a fence refused"] += 1
+        if not statement.is_quiet or self.crash is not None and self.driver.prepared:
+            return
+        wanted = set(covering(write.key, write.tags))
+        found = {name for tx in self.driver.open_transactions(statement.tx) for name in tx.names}
+        is_right = not wanted.isdisjoint(found) or write.tags is None and any(name.startswith("t:") for name in found)
+        history.check(
+            "without a fence only an open invalidation refuses", is_right, lambda: str(statement), tuple(wanted), statement
         )

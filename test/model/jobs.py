@@ -142,19 +142,12 @@ class Jobs(Family):
 
     def is_pending(self, hash, job, statement):
         row = self.row(hash, statement.clock)
-        if row is not None and calls.interface.has("dedupe_wait_for", "job_id") and row["job_id"] != job:
-            return False
-        return row is not None and row["status"] == "pending" and row["is_live"] == "t"
+        return row is not None and row["job_id"] == job and row["status"] == "pending" and row["is_live"] == "t"
 
     def was_told(self, share, job, statement):
-        """Without naming the job, one may be told a later one's result."""
-        names_job = calls.interface.has("dedupe_wait_for", "job_id")
-        if job == share.job or share.statement.tx.status == "aborted" and share.is_owner:
-            return
-        is_later = self.orders.get(job, -1) > self.orders[share.job]
         self.check(
             "nobody is told the result of another job",
-            is_later and not names_job,
+            job == share.job,
             lambda: f"registered at #{share.statement.answered} for {share.job}: {statement}",
             share.hash,
             statement,

@@ -195,7 +195,7 @@ class Records(Family):
         body = self.new_body(key)
         options = {"names": (name_of(key),), "errors": LOST}
         call, kind = {
-            "complete": lambda: (calls.complete(key, body, fence, **options), "finished"),
+            "complete": lambda: (calls.complete(key, body, fence, rng.random() < 0.5, **options), "finished"),
             "success": lambda: (calls.success(key, f'"{body}"', fence, **options), "finished"),
             "fail": lambda: (calls.fail(key, f'"{body}"', False, fence, **options), "finished"),
             "retry": lambda: (calls.fail(key, f'"{body}"', True, fence, **options), "retried"),
@@ -206,9 +206,11 @@ class Records(Family):
         statement = yield from self.fenced(session, call)
         if statement is None:
             return
-        self.check_not_stale(key, fence, statement)
         if statement.row["result"] == "f":
+            # no two calls have one body, so nothing stood so already
+            self.check("false is only that there was nothing to release", how == "release", lambda: str(statement), key, statement)
             return
+        self.check_not_stale(key, fence, statement)
         for form in (body, f'"{body}"'):
             if form in self.bodies:
                 self.bodies[form] = (key, statement)
@@ -225,8 +227,7 @@ class Records(Family):
 
     def check_not_stale(self, key, fence, statement):
         floor = self.table.floor_at(key, statement.sent)
-        is_right = fence >= floor or statement.row["result"] == "f"
-        self.check("no stale fence is accepted", is_right, lambda: f"{floor} was committed: {statement}", key, statement)
+        self.check("no stale fence is accepted", fence >= floor, lambda: f"{floor} was committed: {statement}", key, statement)
 
     def hold(self, session):
         """Extend, note how far it is, or make sure of the claim."""
@@ -266,7 +267,7 @@ class Records(Family):
         body = self.new_body(key)
         options = {"names": (name_of(key),)}
         if rng.random() < 0.6:
-            call = calls.set_nx(key, body, ttl, **options)
+            call = calls.set_nx(key, body, ttl, rng.random() < 0.5, **options)
         else:
             call = calls.initiate(key, ttl, **options)
         had_own = session.tx is not None and session.tx.last(self, key) is not None
@@ -322,9 +323,10 @@ class Records(Family):
         self.check("a committed response is found", not is_live, lambda: f"{row}: {statement}", key, statement)
 
     def overwrite(self, session):
-        key = self.driver.rng.choice(KEYS)
+        rng = self.driver.rng
+        key = rng.choice(KEYS)
         body = self.new_body(key)
-        statement = yield calls.set_value(key, body, "1 min", names=(name_of(key),))
+        statement = yield calls.set_value(key, body, "1 min", rng.random() < 0.5, names=(name_of(key),))
         self.bodies[body] = (key, statement)
         session.tx.add(self, "overwritten", key, statement)
 

@@ -120,6 +120,15 @@ class Control:
         found = self.query(f"SELECT unnest(pg_blocking_pids({pid})) AS pid")
         return {int(row["pid"]) for row in found}
 
+    def state_of(self, pid):
+        """What it does, and what keeps it from going on."""
+        found = self.query(
+            "SELECT concat_ws(' ', state, wait_event_type, wait_event) AS state,"
+            " ARRAY(SELECT concat_ws(' ', mode, locktype, transactionid, virtualtransaction) FROM pg_locks"
+            f" WHERE pid = {pid} AND NOT granted) AS wanted FROM pg_stat_activity WHERE pid = {pid}"
+        )
+        return f"{found[0]['state']} {found[0]['wanted']}" if found else "gone"
+
     def sleeps_on(self, pid):
         """Lock, or Extension: its latch, which somebody is to set."""
         found = self.query(

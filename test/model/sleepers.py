@@ -66,7 +66,8 @@ class Sleepers:
         names = [name for session in found if session.tx is not None for name in session.tx.names]
         self.driver.history.find(
             f"{KIND}, {statement.call.function}",
-            f"behind {[f'{session} {session.tx}' for session in found]} for {PATIENCE:g} s: {statement}",
+            f"behind {[f'{session} {session.tx}' for session in found]} for {PATIENCE:g} s,"
+            f" {self.driver.control.state_of(statement.session.pid)}: {statement}",
             (*statement.call.can_wait_for, *names),
             statement,
         )

@@ -47,6 +47,7 @@ class Statement:
     has_reason: bool = False
     free_since: float = None
     is_on_latch: bool = False
+    blocked_at: int = None
     slept_at: float = None
     clock: int = 0
 
@@ -60,6 +61,11 @@ class Statement:
         if self.tx is not None and self.tx.keeps_snapshot and self.tx.snapshot is not None:
             return self.tx.snapshot
         return self.sent
+
+    @property
+    def is_marked_by(self):
+        """Of an invalidation: what begins after this event meets its mark."""
+        return self.answered if self.blocked_at is None else self.blocked_at
 
     def concerns(self, names):
         call = self.call

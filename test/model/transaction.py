@@ -3,6 +3,8 @@ a savepoint takes back what came after it."""
 
 from dataclasses import dataclass, field
 
+import calls
+
 ISOLATION = {"rc": "READ COMMITTED", "rr": "REPEATABLE READ", "ser": "SERIALIZABLE"}
 
 
@@ -37,6 +39,7 @@ class Transaction:
         self.snapshot = None
         self.effects = []
         self.names = []
+        self.functions = []
         self.savepoints = []
         self.touched_business = False
         self.status = "open"
@@ -54,6 +57,11 @@ class Transaction:
     @property
     def keeps_snapshot(self):
         return self.isolation != "rc"
+
+    @property
+    def may_conflict(self):
+        """By what it has read, if it is SERIALIZABLE."""
+        return self.touched_business or any(function in calls.READS for function in self.functions)
 
     @property
     def may_be_committed(self):

@@ -14,6 +14,20 @@ CREATE TABLE model.truth (name text PRIMARY KEY, version bigint NOT NULL);
 INSERT INTO model.truth SELECT 'n' || i, 1 FROM generate_series(0, 9) i;
 CREATE TABLE model.ends (tx bigint);
 CREATE TABLE model.charges (key text NOT NULL, fence bigint NOT NULL);
+-- Called on rows of a query, which are older than what it waits for.
+CREATE FUNCTION model.warm(key text, lease interval, tags text[], name text, version bigint, gate text, number bigint,
+	OUT outcome text, OUT value text, OUT fence bigint, OUT is_stored boolean)
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM FROM model.truth t WHERE t.name = gate FOR SHARE;
+	SELECT f.outcome, coalesce(f.value::text, convert_from(f.value_bytes, 'UTF8')), f.fence
+	INTO outcome, value, fence FROM idemstore.cache_fetch(key, lease) f;
+	IF outcome = 'compute' THEN
+		is_stored := idemstore.cache_set(key, json_build_object('w', number, 'v', json_build_object(name, version)),
+			tags => tags, fence => fence);
+	END IF;
+END
+$$;
 """
 
 
