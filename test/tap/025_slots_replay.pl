@@ -74,7 +74,8 @@ foreach my $record (split(/\n/, $records))
 my @switches = grep { $moments[$_]{is_switch} } 0 .. $#moments;
 cmp_ok(scalar(@switches), '>=', 1, 'there are records that switch');
 my $with_strays = 0;
-foreach my $i (map { ($_ - 1, $_, $_ + 1) } grep { defined } @switches[ 0, 1 ])
+my %around = map { $_ => 1 } map { ($_ - 1, $_, $_ + 1) } grep { defined } @switches[ 0, 1 ];
+foreach my $i (sort { $a <=> $b } keys %around)
 {
 	next if $i < 0 || $i > $#moments;
 	my $node = PostgreSQL::Test::Cluster->new("moment$i");
