@@ -41,9 +41,9 @@ SELECT * FROM pg_temp.split('a', '36 min 0.000001 s');
 SELECT pg_temp.users('a', '40 min', 10);
 SELECT * FROM pg_temp.split('a', '40 min 29.999999 s');
 SELECT * FROM pg_temp.split('a', '40 min 30 s');
-SELECT v.allowed, v.quota, v.remaining, v.retry_after, v.reason FROM idemstore.consume('a') AS v;
+SELECT v.allowed, v.quota, v.remaining, v.retry_after_ms, v.retry_after_seconds, v.reason FROM idemstore.consume('a') AS v;
 SELECT pg_temp.at('40 min 40 s'), idemstore.acquire('a', 0), idemstore.can_proceed('a'), idemstore.get_wait_time('a'), idemstore.get_wait_time('a', 201) IS NULL AS never, idemstore.acquire('a', 1, 'user'), idemstore.get_wait_time('a', 1, 'user');
-SELECT allowed, remaining, retry_after, reason FROM idemstore.rate_limit_status('a');
+SELECT allowed, remaining, retry_after_ms, retry_after_seconds, reason FROM idemstore.rate_limit_status('a');
 -- high and stable, or no pausing, or less scaling
 SELECT * FROM pg_temp.split('a', '46 min');
 SELECT idemstore.can_proceed('a', 19), idemstore.can_proceed('a', 20);

@@ -35,16 +35,16 @@ SELECT count(*) AS rows FROM idemstore.rate_limit_state;
 -- other origins, and calls without one, are not concerned; nor is who only asks
 SELECT idemstore.acquire('r', origin => 'q'), idemstore.acquire('r', origin => NULL), idemstore.acquire('r'), idemstore.can_proceed('r'), idemstore.get_wait_time('r');
 -- the wait is the longer one of both
-SELECT allowed, remaining, retry_after, policy, reason FROM idemstore.consume('r', origin => 'o');
+SELECT allowed, remaining, retry_after_ms, retry_after_seconds, policy, reason FROM idemstore.consume('r', origin => 'o');
 SELECT idemstore.set_cooldown('o', '2030-01-01 00:07:00+00');
-SELECT allowed, remaining, retry_after, policy, reason FROM idemstore.consume('r', origin => 'o');
-SELECT allowed, remaining, retry_after, policy, reason FROM idemstore.consume('r', origin => 'o', quota => 5, per => '1 s');
+SELECT allowed, remaining, retry_after_ms, retry_after_seconds, policy, reason FROM idemstore.consume('r', origin => 'o');
+SELECT allowed, remaining, retry_after_ms, retry_after_seconds, policy, reason FROM idemstore.consume('r', origin => 'o', quota => 5, per => '1 s');
 -- enough: at its end the call succeeds
 SET idemstore.test_clock = '2030-01-01 00:06:59.999999+00';
 SELECT idemstore.acquire('r', origin => 'o');
-SELECT allowed, remaining, retry_after, reason FROM idemstore.consume('r', 2, origin => 'o');
+SELECT allowed, remaining, retry_after_ms, retry_after_seconds, reason FROM idemstore.consume('r', 2, origin => 'o');
 SET idemstore.test_clock = '2030-01-01 00:07:00+00';
-SELECT allowed, remaining, retry_after, reason FROM idemstore.consume('r', 2, origin => 'o');
+SELECT allowed, remaining, retry_after_ms, retry_after_seconds, reason FROM idemstore.consume('r', 2, origin => 'o');
 
 -- untouched by a reset and by limits that come and go; reset leaves others alone
 SELECT idemstore.set_cooldown('r', '2030-01-01 01:00:00+00'), idemstore.rate_limit_reset('r'), idemstore.drop_rate_limit('r'), idemstore.get_cooldown('r');
@@ -52,8 +52,8 @@ SELECT idemstore.acquire('r', origin => 'r');
 SELECT idemstore.set_rate_limit('r', 2, '1 min'), idemstore.acquire('r', origin => 'r'), idemstore.acquire('r', 2), idemstore.clear_cooldown('r'), idemstore.acquire('r'), idemstore.rate_limit_reset('r'), idemstore.acquire('r', origin => 'r');
 -- a denied adaptive request
 SELECT idemstore.set_adaptive_rate_limit('a', 10), idemstore.set_cooldown('o', '2030-01-01 00:08:00+00');
-SELECT v.allowed, v.remaining, v.retry_after, v.reason FROM idemstore.consume('a', 1, 'user', origin => 'p') AS v;
-SELECT v.allowed, v.remaining, v.retry_after, v.reason FROM idemstore.consume('a', 1, 'user', origin => 'o') AS v;
+SELECT v.allowed, v.remaining, v.retry_after_ms, v.retry_after_seconds, v.reason FROM idemstore.consume('a', 1, 'user', origin => 'p') AS v;
+SELECT v.allowed, v.remaining, v.retry_after_ms, v.retry_after_seconds, v.reason FROM idemstore.consume('a', 1, 'user', origin => 'o') AS v;
 
 -- many, of names as long as may be; a scan sees each once
 SELECT count(idemstore.set_cooldown(CASE i % 2 WHEN 0 THEN rpad(i::text, 1024, 'x') ELSE i::text END, '2030-01-01 00:10:00+00')) FROM generate_series(1, 3000) AS i;

@@ -19,12 +19,19 @@ SELECT idemstore.acquire('r', quota => 1);
 SELECT idemstore.acquire('r', quota => -1, per => '1 s');
 SELECT idemstore.acquire('r', quota => 1, per => '0');
 SELECT idemstore.acquire('r', quota => 1, per => '1 month');
-SELECT idemstore.acquire('r', quota => 1, per => '11 years');
+SELECT idemstore.acquire('r', quota => 1, per => '367 days');
+SELECT idemstore.acquire('r', priority => 'user', quota => 1, per => '1 day');
 SELECT idemstore.acquire('r', origin => '');
 SELECT idemstore.acquire('r', origin => repeat('o', 1025));
 SELECT idemstore.set_rate_limit('r', NULL, '1 s');
 SELECT idemstore.set_rate_limit('r', 1, NULL);
 SELECT idemstore.set_rate_limit('r', 1, '1 s', 'leaky_bucket');
+SELECT idemstore.set_rate_limit('r', 1, '1 min', time_zone => 'UTC');
+SELECT idemstore.set_rate_limit('r', 1, '2 days', 'calendar_window');
+SELECT idemstore.set_rate_limit('r', 1, '1 day', 'calendar_window', time_zone => 'Mars/Base');
+SELECT idemstore.set_rate_limit('r', 1, '1 day', enforced => NULL);
+SELECT idemstore.refund('r', 1, NULL);
+SELECT idemstore.refund('r', -1, now());
 SELECT idemstore.set_rate_limit('r', 1, '1 s', burst => 1);
 SELECT idemstore.set_rate_limit('r', 1, '1 s', 'token_bucket', burst => 0);
 SELECT idemstore.set_rate_limit('r', 1, '1 s', policy => '');
@@ -58,12 +65,12 @@ $$;
 SELECT * FROM pg_temp.codes('{acquire,consume,can_proceed,record_request,get_wait_time}', ARRAY[
 	$$NULL$$, $$''$$, $$repeat('r', 1025)$$, $$'none'$$, $$repeat('r', 1024)$$, $$'R'$$,
 	$$'r', NULL$$, $$'r', -1$$, $$'r', -2147483648$$, $$'r', 0$$, $$'r', 1, NULL$$, $$'r', 1, ''$$, $$'r', 1, 'User'$$, $$'r', 1, 'user'$$, $$'r', 1, 'background'$$,
-	$$'r', 1, NULL, 1$$, $$'r', 1, NULL, NULL, '1 s'$$, $$'r', 1, NULL, -1, '1 s'$$, $$'none', 1, NULL, 1, '1 s'$$]);
--- a period, wherever it is given: more than nothing, no months, at most ten years
+	$$'r', 1, NULL, 1$$, $$'r', 1, NULL, NULL, '1 s'$$, $$'r', 1, NULL, -1, '1 s'$$, $$'none', 1, NULL, 1, '1 s'$$, $$'none', 1, 'background', 1, '1 s'$$, $$'r', 9223372036854775807$$]);
+-- a period, wherever it is given: more than nothing, no months, at most 366 days
 SELECT * FROM pg_temp.codes('{rate_limit_status,set_rate_limit,set_adaptive_rate_limit}', ARRAY[
 	$$'p', 1, '0'$$, $$'p', 1, '-1 s'$$, $$'p', 1, '1 day -24:00:01'$$, $$'p', 1, '1 day -24:00'$$, $$'p', 1, '1 month'$$, $$'p', 1, '1 year'$$, $$'p', 1, '1 month -30 days'$$,
-	$$'p', 1, '3654 days'$$, $$'p', 1, '11 years'$$, $$'p', 1, '100000 hours'$$, $$'p', 1, make_interval(days => 2147483647)$$, $$'p', 1, make_interval(secs => 9e12)$$,
-	$$'p', 1, '-2147483648 days'$$, $$'p', 1, '1 us'$$, $$'p', 1, '3652 days'$$, $$'p', 1, '87600 hours'$$, $$'p', 0, '1 s'$$, $$'p', -1, '1 s'$$, $$'p', 9223372036854775807, '3652 days'$$]);
+	$$'p', 1, '3654 days'$$, $$'p', 1, '366 days 0.000001 s'$$, $$'p', 1, '11 years'$$, $$'p', 1, '100000 hours'$$, $$'p', 1, make_interval(days => 2147483647)$$, $$'p', 1, make_interval(secs => 9e12)$$,
+	$$'p', 1, '-2147483648 days'$$, $$'p', 1, '1 us'$$, $$'p', 1, '366 days'$$, $$'p', 1, '8784 hours'$$, $$'p', 0, '1 s'$$, $$'p', -1, '1 s'$$, $$'p', 9223372036854775807, '366 days'$$]);
 SELECT resource, algorithm, quota, period FROM idemstore.rate_limits ORDER BY resource;
 SELECT * FROM pg_temp.codes('{set_rate_limit}', ARRAY[
 	$$NULL, 1, '1 s'$$, $$'', 1, '1 s'$$, $$repeat('r', 1025), 1, '1 s'$$, $$'p', NULL, '1 s'$$, $$'p', 1, NULL$$,
@@ -89,10 +96,10 @@ SELECT * FROM pg_temp.codes('{set_cooldown}', ARRAY[$$NULL, 'now'$$, $$'', 'now'
 SELECT idemstore.rate_limits_changed();
 
 -- the greatest that pass
-SELECT idemstore.set_rate_limit('big', 9223372036854775807, '3652 days', 'token_bucket', 9223372036854775807);
+SELECT idemstore.set_rate_limit('big', 9223372036854775807, '366 days', 'token_bucket', 9223372036854775807);
 SELECT * FROM idemstore.consume('big', 2147483647);
-SELECT * FROM idemstore.consume(repeat('r', 1024), 2147483647, quota => 9223372036854775807, per => '3652 days');
-SELECT idemstore.record_request(repeat('r', 1024), 2147483647, quota => 1, per => '3652 days'), idemstore.get_wait_time(repeat('r', 1024), quota => 1, per => '3652 days') BETWEEN '87648 h' AND '87648 h 1 s' AS ten_years;
+SELECT * FROM idemstore.consume(repeat('r', 1024), 2147483647, quota => 9223372036854775807, per => '366 days');
+SELECT idemstore.record_request(repeat('r', 1024), 2147483647, quota => 1, per => '366 days'), idemstore.get_wait_time(repeat('r', 1024), quota => 1, per => '366 days') BETWEEN '8784 h' AND '8784 h 1 s' AS a_year;
 SELECT v.allowed, v.remaining, v.reset_at FROM idemstore.consume('us', quota => 1, per => '1 us') AS v;
 
 TRUNCATE idemstore.rate_limits, idemstore.rate_limit_state, idemstore.cooldowns;

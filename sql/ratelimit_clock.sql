@@ -35,7 +35,7 @@ SELECT pg_temp.at('14:00:00'), idemstore.acquire('unit'), remaining, reset_at FR
 -- what was apart in a short period may be one instant in a long one
 SELECT idemstore.rate_limit_reset('unit'), idemstore.set_rate_limit('unit', 9, '1 s');
 SELECT pg_temp.acquire_at('14:00:00' || fraction, 'unit') FROM unnest('{.1,.2,.3,.4}'::text[]) AS fraction;
-SELECT idemstore.set_rate_limit('unit', 9, '3650 days'), idemstore.acquire('unit', 5), idemstore.acquire('unit'), remaining FROM idemstore.rate_limit_status('unit');
+SELECT idemstore.set_rate_limit('unit', 9, '365 days'), idemstore.acquire('unit', 5), idemstore.acquire('unit'), remaining FROM idemstore.rate_limit_status('unit');
 -- what was asked, recorded or refused together follows the clock as well
 SELECT pg_temp.at('15:00:00'), idemstore.rate_limit_reset('w'), idemstore.record_request('w', 3);
 SELECT pg_temp.at('14:00:00'), idemstore.can_proceed('w'), idemstore.get_wait_time('w'), idemstore.can_proceed('w', 0);

@@ -28,10 +28,10 @@ BEGIN
 		retry = extract(epoch FROM idemstore.get_wait_time(resource, cost));
 		v = idemstore.consume(resource, cost);
 		contradictions = contradictions + (v.allowed <> (retry = 0) OR v.allowed <> (v.reason = 'ok'))::int
-			+ (extract(epoch FROM v.retry_after) <> retry)::int;
+			+ (round(v.retry_after_ms::numeric * 1000) <> retry * 1000000 OR v.retry_after_seconds <> ceil(retry))::int;
 		IF NOT v.allowed THEN
 			denied = denied + 1;
-			shortest = least(v.retry_after, shortest);
+			shortest = least(make_interval(secs => v.retry_after_ms / 1000), shortest);
 			IF v.policy <> ALL (policies) THEN
 				policies = policies || v.policy;
 			END IF;

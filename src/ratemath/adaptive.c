@@ -290,3 +290,11 @@ idem_ratemath_adaptive_force(IdemAdaptiveState *state, const IdemRateLimit *limi
 	if (is_first)
 		recalculate(state, limit, request->now);
 }
+
+/* That the request came, as activity, is no less true. */
+bool
+idem_ratemath_adaptive_refund(IdemAdaptiveState *state, const IdemRateRefund *refund)
+{
+	return idem_ratemath_log_refund(refund->is_user ? &state->user : &state->background,
+									refund);
+}

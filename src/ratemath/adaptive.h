@@ -27,6 +27,9 @@ extern void idem_ratemath_adaptive_force(IdemAdaptiveState *state,
 										 const IdemRateLimit *limit,
 										 const IdemRateRequest *request);
 
+extern bool idem_ratemath_adaptive_refund(IdemAdaptiveState *state,
+										  const IdemRateRefund *refund);
+
 /* never, once there was a request */
 extern int64 idem_ratemath_adaptive_expires_at(const IdemAdaptiveState *state);
 

@@ -105,6 +105,23 @@ idem_ratemath_bucket_record(IdemTokenBucket *bucket, int64 cost)
 	bucket->missing = Min(missing, most);
 }
 
+/*
+ * What has been refilled since it was taken may have been in the stead of what
+ * others took: it cannot be given a second time.
+ */
+bool
+idem_ratemath_bucket_refund(IdemTokenBucket *bucket, const IdemRateRefund *refund)
+{
+	int128		refilled = ((int128) refund->now - refund->taken_at) * bucket->refill;
+	int128		given = (int128) refund->cost * bucket->period - refilled;
+
+	given = Min(given, bucket->missing);
+	if (given <= 0 || refund->taken_at <= refund->now - bucket->period)
+		return false;
+	bucket->missing -= given;
+	return true;
+}
+
 int64
 idem_ratemath_bucket_taken(const IdemTokenBucket *bucket, int64 now)
 {

@@ -19,6 +19,9 @@ extern void idem_ratemath_bucket_decide(const IdemTokenBucket *bucket,
 										IdemRateVerdict *verdict);
 extern void idem_ratemath_bucket_record(IdemTokenBucket *bucket, int64 cost);
 
+extern bool idem_ratemath_bucket_refund(IdemTokenBucket *bucket,
+										const IdemRateRefund *refund);
+
 /* tokens that are missing, begun ones too */
 extern int64 idem_ratemath_bucket_taken(const IdemTokenBucket *bucket, int64 now);
 extern int64 idem_ratemath_bucket_full_at(const IdemTokenBucket *bucket);

@@ -47,6 +47,7 @@ idem_ratemath_encode(const IdemRateState *state, char *bytes)
 			end = encode_bucket(&state->as.bucket, end);
 			break;
 		case IDEM_FIXED_WINDOW:
+		case IDEM_CALENDAR_WINDOW:
 			end = encode_fixed(&state->as.fixed, end);
 			break;
 		case IDEM_ADAPTIVE:
@@ -72,6 +73,7 @@ idem_ratemath_decode(IdemRateState *state, const char *bytes)
 			decode_bucket(&state->as.bucket, bytes);
 			return;
 		case IDEM_FIXED_WINDOW:
+		case IDEM_CALENDAR_WINDOW:
 			decode_fixed(&state->as.fixed, bytes);
 			return;
 		case IDEM_ADAPTIVE:
@@ -104,6 +106,7 @@ idem_ratemath_is_sound(const char *bytes, Size size)
 				is_instant(bucket.last) && bucket.missing >= 0 &&
 				bucket.missing <= (int128) PG_INT64_MAX * bucket.period;
 		case IDEM_FIXED_WINDOW:
+		case IDEM_CALENDAR_WINDOW:
 			if (end - bytes < FIXED_SIZE)
 				return false;
 			decode_fixed(&fixed, bytes);

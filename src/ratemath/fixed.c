@@ -1,9 +1,10 @@
 /*
  * fixed.c
- *		The fixed window: a count that begins anew with every period.
+ *		The fixed window: a count that begins anew with every period, on the clock
+ *		or in the calendar.
  *
- * Windows are counted from 1970, so that those of a minute, an hour and a day
- * begin with one in UTC.
+ * On the clock windows are counted from 1970, so that those of a minute, an
+ * hour and a day begin with one in UTC, and those of a week on a Thursday.
  */
 #include "postgres.h"
 
@@ -13,13 +14,18 @@
 /* from 1970 to 2000, where instants have their origin */
 #define EPOCH_OFFSET INT64CONST(946684800000000)
 
-static int64 since_start(int64 period, int64 now);
 static int64 end_of(const IdemFixedWindow *fixed);
 
-void
-idem_ratemath_fixed_init(IdemFixedWindow *fixed, int64 period, int64 now, int64 count)
+int64
+idem_ratemath_fixed_start(int64 period, int64 now)
 {
-	fixed->start = now - since_start(period, now);
+	return now - floor_mod(floor_mod(now, period) + EPOCH_OFFSET % period, period);
+}
+
+void
+idem_ratemath_fixed_init(IdemFixedWindow *fixed, int64 start, int64 period, int64 count)
+{
+	fixed->start = start;
 	fixed->period = period;
 	fixed->count = count;
 }
@@ -29,20 +35,13 @@ idem_ratemath_fixed_init(IdemFixedWindow *fixed, int64 period, int64 now, int64 
  * window takes it over when the clock was set back or the period changed.
  */
 bool
-idem_ratemath_fixed_settle(IdemFixedWindow *fixed, int64 period, int64 now)
+idem_ratemath_fixed_settle(IdemFixedWindow *fixed, int64 start, int64 period, int64 now)
 {
-	int64		start = now - since_start(period, now);
 	int64		count = idem_ratemath_fixed_count(fixed, now);
 	bool		is_same = start == fixed->start && period == fixed->period;
 
-	idem_ratemath_fixed_init(fixed, period, now, count);
+	idem_ratemath_fixed_init(fixed, start, period, count);
 	return !is_same && count > 0;
-}
-
-static int64
-since_start(int64 period, int64 now)
-{
-	return floor_mod(floor_mod(now, period) + EPOCH_OFFSET % period, period);
 }
 
 void
@@ -62,6 +61,17 @@ void
 idem_ratemath_fixed_record(IdemFixedWindow *fixed, int64 cost)
 {
 	fixed->count = add_bounded(fixed->count, cost);
+}
+
+bool
+idem_ratemath_fixed_refund(IdemFixedWindow *fixed, const IdemRateRefund *refund)
+{
+	int64		given = Min(refund->cost, fixed->count);
+
+	if (refund->taken_at < fixed->start)
+		return false;
+	fixed->count -= given;
+	return given > 0;
 }
 
 int64

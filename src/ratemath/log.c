@@ -142,6 +142,26 @@ idem_ratemath_log_append(IdemRunLog *log, int64 now, int64 count)
 	log->length++;
 }
 
+bool
+idem_ratemath_log_refund(IdemRunLog *log, const IdemRateRefund *refund)
+{
+	int64		left = refund->cost;
+	int			nempty = 0;
+
+	if (refund->taken_at <= refund->now - log->window)
+		return false;
+	drop_oldest(log, first_after(log, refund->now - log->window));
+	while (nempty < log->length && log->count[nempty] <= left)
+		left -= log->count[nempty++];
+	drop_oldest(log, nempty);
+	if (log->length > 0)
+	{
+		log->count[0] -= left;
+		left = 0;
+	}
+	return left < refund->cost;
+}
+
 static void
 drop_oldest(IdemRunLog *log, int n)
 {

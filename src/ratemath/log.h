@@ -22,6 +22,12 @@ extern bool idem_ratemath_log_settle(IdemRunLog *log, int64 window, int64 now);
 /* Forget what has left the window, and add a run. */
 extern void idem_ratemath_log_append(IdemRunLog *log, int64 now, int64 count);
 
+/*
+ * Take as many requests off the oldest runs in the window: newer ones, taken
+ * off first, would leave room before what others used has left.
+ */
+extern bool idem_ratemath_log_refund(IdemRunLog *log, const IdemRateRefund *refund);
+
 /* Add the runs of one log to those of another one for the same window. */
 extern void idem_ratemath_log_merge(IdemRunLog *log, const IdemRunLog *other);
 

@@ -11,6 +11,8 @@
 #include "ratemath/log.h"
 #include "ratemath/ratemath.h"
 
+static bool is_counted(IdemRateAlgorithm algorithm);
+static int64 start_of(const IdemRateLimit *limit, int64 now);
 static bool convert(IdemRateState *state, const IdemRateLimit *limit, int64 now);
 static void remember(const IdemRateState *state, const IdemRateLimit *limit,
 					 int64 now, IdemRunLog *log);
@@ -23,8 +25,10 @@ static void refuse(IdemRateVerdict *verdict, IdemRateReason reason,
 bool
 idem_ratemath_settle(IdemRateState *state, const IdemRateLimit *limit, int64 now)
 {
-	if (state->algorithm != limit->algorithm)
+	if (state->algorithm != limit->algorithm &&
+		!(is_counted(state->algorithm) && is_counted(limit->algorithm)))
 		return convert(state, limit, now);
+	state->algorithm = limit->algorithm;
 	switch (state->algorithm)
 	{
 		case IDEM_SLIDING_WINDOW:
@@ -32,13 +36,29 @@ idem_ratemath_settle(IdemRateState *state, const IdemRateLimit *limit, int64 now
 		case IDEM_TOKEN_BUCKET:
 			return idem_ratemath_bucket_settle(&state->as.bucket, limit, now);
 		case IDEM_FIXED_WINDOW:
-			return idem_ratemath_fixed_settle(&state->as.fixed, limit->period, now);
+		case IDEM_CALENDAR_WINDOW:
+			return idem_ratemath_fixed_settle(&state->as.fixed, start_of(limit, now),
+											  limit->period, now);
 		case IDEM_ADAPTIVE:
 			return idem_ratemath_adaptive_settle(&state->as.adaptive, limit, now);
 		case IDEM_RATE_NOTHING:
 			break;
 	}
 	return false;
+}
+
+/* by a count, in windows of either kind */
+static bool
+is_counted(IdemRateAlgorithm algorithm)
+{
+	return algorithm == IDEM_FIXED_WINDOW || algorithm == IDEM_CALENDAR_WINDOW;
+}
+
+static int64
+start_of(const IdemRateLimit *limit, int64 now)
+{
+	return limit->algorithm == IDEM_CALENDAR_WINDOW ? limit->start :
+		idem_ratemath_fixed_start(limit->period, now);
 }
 
 /* A conversion depends on when it is made: kept, unless there was nothing. */
@@ -63,7 +83,9 @@ convert(IdemRateState *state, const IdemRateLimit *limit, int64 now)
 			idem_ratemath_bucket_init(&state->as.bucket, limit, now, used);
 			break;
 		case IDEM_FIXED_WINDOW:
-			idem_ratemath_fixed_init(&state->as.fixed, limit->period, now, used);
+		case IDEM_CALENDAR_WINDOW:
+			idem_ratemath_fixed_init(&state->as.fixed, start_of(limit, now), limit->period,
+									 used);
 			break;
 		case IDEM_ADAPTIVE:
 			idem_ratemath_adaptive_init(&state->as.adaptive, limit, &log, now);
@@ -95,6 +117,7 @@ remember(const IdemRateState *state, const IdemRateLimit *limit, int64 now,
 			used = idem_ratemath_bucket_taken(&state->as.bucket, now);
 			break;
 		case IDEM_FIXED_WINDOW:
+		case IDEM_CALENDAR_WINDOW:
 			used = idem_ratemath_fixed_count(&state->as.fixed, now);
 			break;
 		case IDEM_RATE_NOTHING:
@@ -121,6 +144,7 @@ idem_ratemath_decide(const IdemRateState *state, const IdemRateLimit *limit,
 			most = limit->burst;
 			break;
 		case IDEM_FIXED_WINDOW:
+		case IDEM_CALENDAR_WINDOW:
 			idem_ratemath_fixed_decide(&state->as.fixed, limit->quota, request, verdict);
 			break;
 		case IDEM_ADAPTIVE:
@@ -175,6 +199,7 @@ idem_ratemath_record(IdemRateState *state, const IdemRateLimit *limit,
 			idem_ratemath_bucket_record(&state->as.bucket, request->cost);
 			break;
 		case IDEM_FIXED_WINDOW:
+		case IDEM_CALENDAR_WINDOW:
 			idem_ratemath_fixed_record(&state->as.fixed, request->cost);
 			break;
 		case IDEM_ADAPTIVE:
@@ -193,6 +218,26 @@ idem_ratemath_force(IdemRateState *state, const IdemRateLimit *limit,
 		idem_ratemath_adaptive_force(&state->as.adaptive, limit, request);
 	else
 		idem_ratemath_record(state, limit, request);
+}
+
+bool
+idem_ratemath_refund(IdemRateState *state, const IdemRateRefund *refund)
+{
+	switch (state->algorithm)
+	{
+		case IDEM_SLIDING_WINDOW:
+			return idem_ratemath_log_refund(&state->as.log, refund);
+		case IDEM_TOKEN_BUCKET:
+			return idem_ratemath_bucket_refund(&state->as.bucket, refund);
+		case IDEM_FIXED_WINDOW:
+		case IDEM_CALENDAR_WINDOW:
+			return idem_ratemath_fixed_refund(&state->as.fixed, refund);
+		case IDEM_ADAPTIVE:
+			return idem_ratemath_adaptive_refund(&state->as.adaptive, refund);
+		case IDEM_RATE_NOTHING:
+			break;
+	}
+	return false;
 }
 
 void
@@ -218,6 +263,7 @@ idem_ratemath_expires_at(const IdemRateState *state)
 		case IDEM_TOKEN_BUCKET:
 			return idem_ratemath_bucket_full_at(&state->as.bucket);
 		case IDEM_FIXED_WINDOW:
+		case IDEM_CALENDAR_WINDOW:
 			return idem_ratemath_fixed_empty_at(&state->as.fixed);
 		case IDEM_ADAPTIVE:
 			return idem_ratemath_adaptive_expires_at(&state->as.adaptive);

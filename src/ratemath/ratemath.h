@@ -41,6 +41,13 @@ extern void idem_ratemath_force(IdemRateState *state, const IdemRateLimit *limit
 								const IdemRateRequest *request);
 
 /*
+ * Give back what was taken at an instant that the window still holds; never
+ * more than leaves in every window what was really used.  Was anything given?
+ * The state must be settled.
+ */
+extern bool idem_ratemath_refund(IdemRateState *state, const IdemRateRefund *refund);
+
+/*
  * Take less room: in logs of more than a few runs, each two become one.  What
  * was taken leaves its window later than it would, never earlier.
  */

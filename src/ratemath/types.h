@@ -18,7 +18,8 @@ typedef enum IdemRateAlgorithm
 	IDEM_SLIDING_WINDOW,
 	IDEM_TOKEN_BUCKET,
 	IDEM_FIXED_WINDOW,
-	IDEM_ADAPTIVE
+	IDEM_ADAPTIVE,
+	IDEM_CALENDAR_WINDOW		/* a fixed one that begins and ends when told */
 } IdemRateAlgorithm;
 
 typedef enum IdemRateReason
@@ -28,8 +29,11 @@ typedef enum IdemRateReason
 	IDEM_RATE_QUOTA_ZERO,
 	IDEM_RATE_COST_EXCEEDS_QUOTA,
 	IDEM_RATE_PAUSED,
-	IDEM_RATE_COOLDOWN
+	IDEM_RATE_COOLDOWN,
+	IDEM_RATE_SHADOW			/* allowed, but not by a limit in the shadow */
 } IdemRateReason;
+
+#define IDEM_RATE_REASONS	(IDEM_RATE_SHADOW + 1)
 
 /* why an adaptive limit is split as it is */
 typedef enum IdemSplitReason
@@ -61,6 +65,8 @@ typedef struct IdemRateLimit
 	int64		quota;			/* at least 0 */
 	int64		period;			/* more than 0, at most ten years */
 	int64		burst;			/* of a token bucket: at least 1, or the quota */
+	int64		start;			/* of the calendar window that holds now, and
+								 * lasts for the period */
 	IdemAdaptiveSettings adaptive;
 } IdemRateLimit;
 
@@ -122,6 +128,15 @@ typedef struct IdemRateRequest
 	int64		cost;			/* 0 asks without taking */
 	bool		is_user;		/* or background; for adaptive limits */
 } IdemRateRequest;
+
+/* What was taken and not used. */
+typedef struct IdemRateRefund
+{
+	int64		now;
+	int64		taken_at;		/* not after now */
+	int64		cost;
+	bool		is_user;
+} IdemRateRefund;
 
 typedef struct IdemRateVerdict
 {

@@ -110,6 +110,15 @@ begin_slot(const IdemSlots *slots, const text *key, IdemSlot *slot)
 		slot->hash = idem_slots_meta_hash(slots->rel, key);
 }
 
+uint32
+idem_slots_bucket(const IdemSlots *slots, const text *key)
+{
+	const IdemSlotsMap *map = idem_slots_meta_map(slots->rel);
+
+	return map == NULL ? 0 :
+		idem_slots_map_bucket(idem_slots_meta_hash(slots->rel, key), map->nbuckets);
+}
+
 /* False, with no lock, when the map is old. */
 static bool
 lock_bucket(const IdemSlots *slots, IdemSlot *slot)

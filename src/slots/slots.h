@@ -33,6 +33,12 @@ extern void idem_slots_lock(IdemSlots *slots, const text *key, IdemSlot *slot);
 extern void idem_slots_unlock(IdemSlot *slot);
 
 /*
+ * The bucket that the key would be looked for in now, for whoever visits many
+ * in the order of their blocks.
+ */
+extern uint32 idem_slots_bucket(const IdemSlots *slots, const text *key);
+
+/*
  * Lock the buckets of several different keys, in an order that all keep, each
  * bucket once.
  */

@@ -21,7 +21,7 @@
 
 const char *const idem_store_limitchanges_set_sql =
 "INSERT INTO idemstore.rate_limits VALUES"
-" ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+" ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
 " ON CONFLICT (resource, policy) DO UPDATE SET algorithm = excluded.algorithm,"
 " quota = excluded.quota, period = excluded.period, burst = excluded.burst,"
 " monitoring_window = excluded.monitoring_window,"
@@ -31,7 +31,8 @@ const char *const idem_store_limitchanges_set_sql =
 " sustained_inactivity_threshold = excluded.sustained_inactivity_threshold,"
 " background_pause_on_increasing_trend = excluded.background_pause_on_increasing_trend,"
 " max_user_scaling = excluded.max_user_scaling,"
-" min_user_reserved = excluded.min_user_reserved";
+" min_user_reserved = excluded.min_user_reserved,"
+" enforced = excluded.enforced, time_zone = excluded.time_zone";
 
 const char *const idem_store_limitchanges_drop_sql =
 "DELETE FROM idemstore.rate_limits"
@@ -84,6 +85,8 @@ is_same(const IdemLimitRow *a, const IdemLimitRow *b)
 {
 	if (!is_same_text(a->algorithm, b->algorithm) || a->quota != b->quota ||
 		!is_same_span(&a->period, &b->period) || a->burst != b->burst ||
+		a->is_enforced != b->is_enforced ||
+		!is_same_text(a->time_zone, b->time_zone) ||
 		a->is_adaptive != b->is_adaptive)
 		return false;
 	return !a->is_adaptive ||
@@ -100,6 +103,8 @@ is_same(const IdemLimitRow *a, const IdemLimitRow *b)
 static bool
 is_same_text(const text *a, const text *b)
 {
+	if (a == NULL || b == NULL)
+		return a == b;
 	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
 		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }

@@ -45,6 +45,8 @@ enum
 	LIMIT_PAUSES_BACKGROUND,
 	LIMIT_MAX_USER_SCALING,
 	LIMIT_MIN_USER_RESERVED,
+	LIMIT_ENFORCED,
+	LIMIT_TIME_ZONE,
 	LIMIT_COLUMNS
 };
 
@@ -63,6 +65,8 @@ static const IdemColumn limit_columns[LIMIT_COLUMNS] = {
 	[LIMIT_PAUSES_BACKGROUND] = {"background_pause_on_increasing_trend", BOOLOID},
 	[LIMIT_MAX_USER_SCALING] = {"max_user_scaling", FLOAT8OID},
 	[LIMIT_MIN_USER_RESERVED] = {"min_user_reserved", INT4OID},
+	[LIMIT_ENFORCED] = {"enforced", BOOLOID},
+	[LIMIT_TIME_ZONE] = {"time_zone", TEXTOID},
 };
 
 IdemTableInfo idem_store_limitrows_table = {
@@ -326,7 +330,8 @@ idem_store_limitrows_describe(TupleTableSlot *slot, IdemLimitRow *row)
 	const Datum *values;
 
 	slot_getallattrs(slot);
-	if (has_nulls(slot, LIMIT_RESOURCE, LIMIT_PERIOD))
+	if (has_nulls(slot, LIMIT_RESOURCE, LIMIT_PERIOD) ||
+		has_nulls(slot, LIMIT_ENFORCED, LIMIT_ENFORCED))
 		return false;
 	values = slot->tts_values;
 	memset(row, 0, sizeof(IdemLimitRow));
@@ -337,6 +342,9 @@ idem_store_limitrows_describe(TupleTableSlot *slot, IdemLimitRow *row)
 	row->period = *DatumGetIntervalP(values[LIMIT_PERIOD]);
 	if (!slot->tts_isnull[LIMIT_BURST])
 		row->burst = DatumGetInt64(values[LIMIT_BURST]);
+	row->is_enforced = DatumGetBool(values[LIMIT_ENFORCED]);
+	if (!slot->tts_isnull[LIMIT_TIME_ZONE])
+		row->time_zone = DatumGetTextPP(values[LIMIT_TIME_ZONE]);
 	if (has_nulls(slot, LIMIT_MONITORING_WINDOW, LIMIT_MIN_USER_RESERVED))
 		return true;
 

@@ -23,6 +23,8 @@ typedef struct IdemLimitRow
 	int64		quota;
 	Interval	period;
 	int64		burst;			/* 0 for NULL */
+	bool		is_enforced;
+	const text *time_zone;		/* of a calendar_window, else NULL */
 	bool		is_adaptive;	/* are the settings below there? */
 	Interval	monitoring_window;
 	int32		high_threshold;

@@ -115,7 +115,7 @@ SELECT is(count(p.oid)::int, 1, name || ' has the signature of the contract')
 SELECT bag_eq(
 	$$SELECT proname::text COLLATE "default" FROM pg_proc
 		WHERE pronamespace = 'idemstore'::regnamespace AND proname !~ '^(dedupe|cache|invalidate|stats|in_flight)_|_expiry$|^expiry_|_usage$|^usage_'$$,
-	$$SELECT name FROM contract UNION ALL SELECT unnest('{acquire,acquire_all,adaptive_rate_limit_status,can_proceed,clear_cooldown,consume,drop_rate_limit,get_cooldown,get_wait_time,rate_limit_reset,rate_limit_status,rate_limits_changed,record_request,set_adaptive_rate_limit,set_cooldown,set_rate_limit,slots_handler,start_processing_support}'::text[])$$,
+	$$SELECT name FROM contract UNION ALL SELECT unnest('{acquire,acquire_all,acquire_many,adaptive_rate_limit_status,can_proceed,clear_cooldown,consume,consume_many,cooldown_list,drop_rate_limit,get_cooldown,get_wait_time,rate_limit_clear,rate_limit_list,rate_limit_reset,rate_limit_status,rate_limits_changed,record_request,refund,set_adaptive_rate_limit,set_cooldown,set_rate_limit,slots_handler,start_processing_support}'::text[])$$,
 	'there is no other function, and no name is overloaded');
 SELECT ok(obj_description(p.oid, 'pg_proc') ~ 'Errors: .*[0-9I][0-9D][0-9]{3}', name || ' says its errors in its comment')
 	FROM contract AS c JOIN pg_proc AS p ON p.proname = c.name AND p.pronamespace = 'idemstore'::regnamespace ORDER BY name;

@@ -35,7 +35,7 @@ SELECT set_eq(
 		('cache', 'hit'), ('cache', 'stale'), ('cache', 'compute'), ('cache', 'in_progress'), ('cache', 'miss'), ('cache', 'set'), ('cache', 'refused'),
 		('cache', 'touched'), ('cache', 'deleted'), ('cache', 'invalidated'),
 		('rate_limit', 'allowed'), ('rate_limit', 'quota'), ('rate_limit', 'quota_zero'), ('rate_limit', 'cost_exceeds_quota'),
-		('rate_limit', 'paused'), ('rate_limit', 'cooldown'), ('rate_limit', 'recorded')$$,
+		('rate_limit', 'paused'), ('rate_limit', 'cooldown'), ('rate_limit', 'shadow'), ('rate_limit', 'recorded')$$,
 	'every outcome is there, counted or not');
 
 -- how the counters are kept, backup
@@ -89,7 +89,7 @@ SELECT is_empty(
 SELECT is_empty(
 	$$SELECT key FROM idemstore.stats, jsonb_object_keys(calls) AS key
 		WHERE key !~ '^wait_' AND col_description('idemstore.stats'::regclass, 2) !~ ('\m' || key || '\M')
-			AND key NOT IN ('in_progress', 'replay', 'mismatch', 'abandoned', 'duplicate', 'stale', 'compute', 'quota', 'quota_zero', 'cost_exceeds_quota', 'paused', 'cooldown')$$,
+			AND key NOT IN ('in_progress', 'replay', 'mismatch', 'abandoned', 'duplicate', 'stale', 'compute', 'quota', 'quota_zero', 'cost_exceeds_quota', 'paused', 'cooldown', 'shadow')$$,
 	'the comment names every outcome that a function does not return');
 
 -- EXECUTE on the functions and SELECT on the views are the gate

@@ -45,7 +45,7 @@ my @unlogged_readers = (
 	"dedupe_is_in_progress('k')", "dedupe_wait_for('k')", 'dedupe_list()', 'cache_list()',
 	"cache_get('k')", "cache_get_bytes('k')", "cache_get_many('{k}')", "cache_ttl('k')",
 	"can_proceed('k', $huge)", "get_wait_time('k', $huge)", "rate_limit_status('k', $huge)",
-	"adaptive_rate_limit_status('split')", "get_cooldown('k')");
+	"adaptive_rate_limit_status('split')", "get_cooldown('k')", 'rate_limit_list()', 'cooldown_list()');
 
 # What writes, also where there is nothing to write.
 my @writers = (
@@ -63,6 +63,7 @@ my @writers = (
 	"cache_clear('k')", "invalidate_by_tag('t')", "invalidate_by_tags('{}')", "cache_touch('k', '1')",
 	"cache_increment('k')", "cache_set_many('{}', '{}')", "cache_delete_many('{}')",
 	"acquire('k', $huge)", "consume('k', $huge)", "acquire_all('{split}')", "record_request('k', $huge)",
+	"acquire_many('{k}', $huge)", "consume_many('{k}', $huge)", "refund('k', 1, now(), $huge)", "rate_limit_clear('k')",
 	"rate_limit_reset('k')", "set_rate_limit('k', 1, '1 s')", "set_adaptive_rate_limit('k')",
 	"drop_rate_limit('k')", "set_cooldown('k', 'tomorrow')", "clear_cooldown('k')",
 	'expire()', 'stats_reset()', "grant_usage('clerk')", "revoke_usage('clerk')");

@@ -36,7 +36,8 @@ my $use = "
 	INSERT INTO idemstore.idempotency_records (key, scope, fingerprint, status, fence, attempt, owner, lease_expires_at, expires_at, created_at, completed_at, response_status, response_headers, response_body) VALUES
 		('paid', '', 'print', 'complete', 1767225600000000, 1, NULL, NULL, '2026-01-02 00:00:00+00', '2026-01-01 00:00:00+00', '2026-01-01 00:00:00+00', 201, '{\"a\": 1}', 'body'),
 		('open', '', NULL, 'processing', 1767225600000000, 1, 'worker', '2026-01-01 00:05:00+00', '2036-01-01 00:00:00+00', '2026-01-01 00:00:00+00', NULL, NULL, NULL, NULL);
-	SELECT idemstore.set_rate_limit('api/*', 2, '1 day'), idemstore.acquire('api/1'), idemstore.set_cooldown('host', '2030-01-01');
+	INSERT INTO idemstore.rate_limits (resource, policy, algorithm, quota, period) VALUES ('api/*', 'default', 'sliding_window', 2, '1 day');
+	INSERT INTO idemstore.cooldowns VALUES ('host', '2030-01-01');
 	SELECT idemstore.cache_set('page', '\"old\"', '0', '{t}'), idemstore.dedupe_register('job', '1 day');";
 
 $node->safe_psql('anew', "CREATE EXTENSION idemstore; $grants $use SELECT setval('idemstore.fences', max(fence)) FROM idemstore.idempotency_records");

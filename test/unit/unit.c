@@ -211,6 +211,22 @@ force(Resource *resource, const IdemRateLimit *limit, int64 now, int64 cost,
 	keep(resource);
 }
 
+bool
+give_back(Resource *resource, const IdemRateLimit *limit, int64 now, int64 taken_at,
+		  int64 cost, bool is_user)
+{
+	IdemRateRefund refund = {now, taken_at, cost, is_user};
+	bool		is_given;
+
+	load(resource, &resource->state);
+	resource->is_kept = idem_ratemath_settle(&resource->state, limit, now);
+	is_given = idem_ratemath_refund(&resource->state, &refund);
+	resource->is_kept |= is_given;
+	if (resource->is_kept)
+		keep(resource);
+	return is_given;
+}
+
 IdemRateVerdict
 peek(const Resource *resource, const IdemRateLimit *limit, int64 now, int64 cost,
 	 bool is_user)
@@ -275,6 +291,7 @@ is_same(const IdemRateState *a, const IdemRateState *b)
 				a->as.bucket.period == b->as.bucket.period &&
 				a->as.bucket.missing == b->as.bucket.missing;
 		case IDEM_FIXED_WINDOW:
+		case IDEM_CALENDAR_WINDOW:
 			return a->as.fixed.start == b->as.fixed.start &&
 				a->as.fixed.period == b->as.fixed.period &&
 				a->as.fixed.count == b->as.fixed.count;

@@ -82,6 +82,10 @@ extern IdemRateVerdict ask_as(Resource *resource, const IdemRateLimit *limit,
 extern void force(Resource *resource, const IdemRateLimit *limit, int64 now,
 				  int64 cost, bool is_user);
 
+/* Give back what was taken and not used.  Was anything? */
+extern bool give_back(Resource *resource, const IdemRateLimit *limit, int64 now,
+					  int64 taken_at, int64 cost, bool is_user);
+
 /* What would be the answer? Nothing is changed. */
 extern IdemRateVerdict peek(const Resource *resource, const IdemRateLimit *limit,
 							int64 now, int64 cost, bool is_user);

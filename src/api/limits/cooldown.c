@@ -10,19 +10,18 @@
 #include "api/args.h"
 #include "engine/limits/cooldown.h"
 
-PG_FUNCTION_INFO_V1(idemstore_set_cooldown);
+PG_FUNCTION_INFO_V1(idemstore_set_cooldown_0_3);
 PG_FUNCTION_INFO_V1(idemstore_get_cooldown);
 PG_FUNCTION_INFO_V1(idemstore_clear_cooldown);
 
 Datum
-idemstore_set_cooldown(PG_FUNCTION_ARGS)
+idemstore_set_cooldown_0_3(PG_FUNCTION_ARGS)
 {
 	text	   *origin;
 
 	idem_args_require_writable("set_cooldown()");
 	origin = idem_args_long_name(fcinfo, 0, "origin");
-	idem_limits_cooldown_set(origin, idem_args_instant(fcinfo, 1, "until"));
-	PG_RETURN_VOID();
+	PG_RETURN_BOOL(idem_limits_cooldown_set(origin, idem_args_instant(fcinfo, 1, "until")));
 }
 
 Datum

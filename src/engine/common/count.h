@@ -70,6 +70,7 @@ typedef enum IdemCounter
 	IDEM_COUNT_COST_EXCEEDS_QUOTA,
 	IDEM_COUNT_PAUSED,
 	IDEM_COUNT_COOLDOWN,
+	IDEM_COUNT_SHADOW,			/* of those allowed */
 	IDEM_COUNT_RECORDED,
 
 	/* of expired rows, one a family; not of calls */

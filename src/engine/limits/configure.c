@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -20,6 +19,7 @@
 #include "engine/common/userlock.h"
 #include "engine/limits/configure.h"
 #include "engine/limits/limits.h"
+#include "store/blocker.h"
 #include "store/limitchanges.h"
 
 #define MAX_PATTERNS	500
@@ -89,7 +89,7 @@ static void
 wait_for(TransactionId xid, const text *resource)
 {
 	set_lock(resource, false);
-	XactLockTableWait(xid, NULL, NULL, XLTW_None);
+	idem_store_blocker_wait(xid);
 	set_lock(resource, true);
 }
 
@@ -97,7 +97,8 @@ static void
 write_row(const IdemLimitRow *row)
 {
 	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID, INT8OID, INTERVALOID, INT8OID,
-	INTERVALOID, INT4OID, INT4OID, INTERVALOID, INTERVALOID, BOOLOID, FLOAT8OID, INT4OID};
+		INTERVALOID, INT4OID, INT4OID, INTERVALOID, INTERVALOID, BOOLOID, FLOAT8OID, INT4OID,
+	BOOLOID, TEXTOID};
 	Datum		values[lengthof(types)];
 	char		nulls[lengthof(types)];
 
@@ -115,9 +116,13 @@ write_row(const IdemLimitRow *row)
 	values[11] = BoolGetDatum(row->pauses_background);
 	values[12] = Float8GetDatum(row->max_user_scaling);
 	values[13] = Int32GetDatum(row->min_user_reserved);
+	values[14] = BoolGetDatum(row->is_enforced);
+	values[15] = PointerGetDatum(row->time_zone);
 	memset(nulls, row->is_adaptive ? ' ' : 'n', sizeof(nulls));
 	memset(nulls, ' ', 5);
 	nulls[5] = row->burst > 0 ? ' ' : 'n';
+	nulls[14] = ' ';
+	nulls[15] = row->time_zone != NULL ? ' ' : 'n';
 
 	SPI_connect();
 	idem_spi_execute(idem_store_limitchanges_set_sql, lengthof(types), types, values,

@@ -10,20 +10,26 @@
 
 static bool read_until(const IdemSlots *slots, const IdemSlot *slot, TimestampTz *until);
 
-void
+bool
 idem_limits_cooldown_set(const text *origin, TimestampTz until)
 {
 	IdemSlots	slots;
 	IdemSlot	slot;
+	TimestampTz former;
+	bool		was_live;
+	bool		is_live;
 
 	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_cooldowns, true);
 	idem_slots_lock(&slots, origin, &slot);
-	if (idem_clock_now() < until)
+	was_live = read_until(&slots, &slot, &former);
+	is_live = idem_clock_now() < until;
+	if (is_live)
 		idem_slots_write(&slots, &slot, until, NULL, 0);
 	else
 		idem_slots_remove(&slots, &slot);
 	idem_slots_unlock(&slot);
 	idem_slots_close(&slots);
+	return was_live ? !is_live || former != until : is_live;
 }
 
 bool

@@ -9,8 +9,11 @@
 
 #include "datatype/timestamp.h"
 
-/* The last one set wins, even if it is shorter; one that is over is none. */
-extern void idem_limits_cooldown_set(const text *origin, TimestampTz until);
+/*
+ * The last one set wins, even if it is shorter; one that is over is none.  Does
+ * that change anything?
+ */
+extern bool idem_limits_cooldown_set(const text *origin, TimestampTz until);
 
 /* Is there one that is not over? */
 extern bool idem_limits_cooldown_get(const text *origin, TimestampTz *until);

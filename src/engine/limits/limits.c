@@ -36,6 +36,7 @@ typedef struct Finding
 
 static Limits *limits = NULL;
 
+static const IdemPolicies *find_any(const text *resource);
 static void begin_anew(void);
 static void add_pattern(const IdemLimitRow *row, void *arg);
 static bool find(const text *resource, const IdemPolicies **policies);
@@ -45,13 +46,8 @@ static void add_policy(const IdemLimitRow *row, void *arg);
 const IdemPolicies *
 idem_limits_find(const text *resource)
 {
-	const IdemPolicies *policies;
+	const IdemPolicies *policies = find_any(resource);
 
-	AcceptInvalidationMessages();
-	if (limits == NULL || !idem_store_limitrows_is_current())
-		begin_anew();
-	while (!find(resource, &policies))
-		begin_anew();
 	if (policies == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_IDEM_NO_LIMIT),
@@ -62,6 +58,28 @@ idem_limits_find(const text *resource)
 	/* Too many, which SQL may have brought, are nobody else's concern. */
 	if (policies->count > IDEM_MAX_POLICIES)
 		idem_limits_raise_too_many(resource);
+	return policies;
+}
+
+const IdemPolicies *
+idem_limits_search(const text *resource)
+{
+	const IdemPolicies *policies = find_any(resource);
+
+	return policies != NULL && policies->count <= IDEM_MAX_POLICIES ? policies : NULL;
+}
+
+/* NULL for none */
+static const IdemPolicies *
+find_any(const text *resource)
+{
+	const IdemPolicies *policies;
+
+	AcceptInvalidationMessages();
+	if (limits == NULL || !idem_store_limitrows_is_current())
+		begin_anew();
+	while (!find(resource, &policies))
+		begin_anew();
 	return policies;
 }
 

@@ -27,6 +27,9 @@ typedef struct IdemRateCall
  */
 extern const IdemPolicies *idem_limits_find(const text *resource);
 
+/* NULL when there are none, or too many */
+extern const IdemPolicies *idem_limits_search(const text *resource);
+
 /* 54000 */
 extern void idem_limits_raise_too_many(const text *resource);
 

@@ -21,11 +21,13 @@ static const struct
 	{"token_bucket", IDEM_TOKEN_BUCKET},
 	{"fixed_window", IDEM_FIXED_WINDOW},
 	{"adaptive", IDEM_ADAPTIVE},
+	{"calendar_window", IDEM_CALENDAR_WINDOW},
 };
 
 static bool is_sound(const IdemLimitRow *row);
 static bool is_span(const Interval *span);
 static const char *name_of(const text *policy);
+static IdemCalendar *calendar_of(const IdemLimitRow *row);
 static void describe(const IdemLimitRow *row, IdemRateLimit *limit);
 
 IdemPolicies *
@@ -36,6 +38,8 @@ idem_limits_policy_add(IdemPolicies *policies, const IdemLimitRow *row)
 	if (!is_sound(row))
 		return policies;
 	policy.name = name_of(row->policy);
+	policy.is_enforced = row->is_enforced;
+	policy.calendar = calendar_of(row);
 	describe(row, &policy.limit);
 	return idem_limits_policy_append(policies, &policy);
 }
@@ -64,6 +68,8 @@ idem_limits_policy_equal(const IdemPolicies *a, const IdemPolicies *b)
 	for (i = 0; i < a->count; i++)
 	{
 		if (strcmp(a->policy[i].name, b->policy[i].name) != 0 ||
+			a->policy[i].is_enforced != b->policy[i].is_enforced ||
+			!idem_limits_calendar_equal(a->policy[i].calendar, b->policy[i].calendar) ||
 			memcmp(&a->policy[i].limit, &b->policy[i].limit, sizeof(IdemRateLimit)) != 0)
 			return false;
 	}
@@ -77,7 +83,10 @@ is_sound(const IdemLimitRow *row)
 
 	return VARSIZE_ANY_EXHDR(row->resource) > 0 &&
 		VARSIZE_ANY_EXHDR(row->policy) <= IDEM_MAX_POLICY_SIZE &&
-		algorithm != IDEM_RATE_NOTHING && row->quota >= 0 && is_span(&row->period) &&
+		algorithm != IDEM_RATE_NOTHING && row->quota >= 0 &&
+		(algorithm == IDEM_CALENDAR_WINDOW ?
+		 row->time_zone != NULL && idem_limits_calendar_is_unit(&row->period) :
+		 is_span(&row->period)) &&
 		(algorithm != IDEM_ADAPTIVE ||
 		 (row->is_adaptive && is_span(&row->monitoring_window) &&
 		  is_span(&row->recalculation_interval) &&
@@ -105,13 +114,23 @@ name_of(const text *policy)
 	return usual;
 }
 
+static IdemCalendar *
+calendar_of(const IdemLimitRow *row)
+{
+	if (idem_limits_policy_algorithm(row->algorithm) != IDEM_CALENDAR_WINDOW)
+		return NULL;
+	return idem_limits_calendar_make(&row->period, row->time_zone);
+}
+
 static void
 describe(const IdemLimitRow *row, IdemRateLimit *limit)
 {
 	memset(limit, 0, sizeof(IdemRateLimit));
 	limit->algorithm = idem_limits_policy_algorithm(row->algorithm);
 	limit->quota = row->quota;
-	limit->period = idem_limits_policy_span_us(&row->period);
+	/* of a calendar window, as long as this one lasts */
+	if (limit->algorithm != IDEM_CALENDAR_WINDOW)
+		limit->period = idem_limits_policy_span_us(&row->period);
 	limit->burst = row->burst > 0 ? row->burst : row->quota;
 	if (!row->is_adaptive)
 		return;

@@ -7,6 +7,7 @@
 
 #include "datatype/timestamp.h"
 
+#include "engine/limits/calendar.h"
 #include "ratemath/types.h"
 #include "store/limitrows.h"
 
@@ -20,6 +21,8 @@
 typedef struct IdemPolicy
 {
 	const char *name;
+	bool		is_enforced;
+	IdemCalendar *calendar;		/* of a calendar window, else NULL */
 	IdemRateLimit limit;
 } IdemPolicy;
 

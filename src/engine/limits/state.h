@@ -17,7 +17,10 @@
 typedef struct IdemRateLog
 {
 	const char *policy;			/* NULL for a limit given in the call */
+	bool		is_enforced;	/* or in the shadow */
 	const IdemRateLimit *limit;
+	IdemCalendar *calendar;		/* of a calendar window, else NULL */
+	IdemRateLimit window;		/* the limit then, for the window that holds */
 	IdemRateState state;
 	Size		old_position;	/* of its block in the row that was read */
 	Size		old_size;		/* 0 when there was none */

@@ -20,23 +20,16 @@
 #include "pg/clock.h"
 #include "store/ratelimits.h"
 
-StaticAssertDecl(IDEM_COUNT_ALLOWED + IDEM_RATE_COOLDOWN == IDEM_COUNT_COOLDOWN,
-				 "requests are counted in the order of IdemRateReason");
-
 static void take(const IdemRateCall *call, IdemRateWork *work);
-static void count(const IdemRateWork *work);
 static void keep(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work);
+static void lock_all(IdemSlots *slots, const text *const *keys, IdemSlot *locked,
+					 IdemRateWork *works, int n);
+static int	find_old(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n);
 static void record_all(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n,
 					   bool is_allowed);
 static void read_only(const IdemRateCall *call, IdemRateWork *work);
 static bool look(const IdemRateCall *call, IdemRateWork *work, bool keeps);
 static bool may_write(void);
-static void summarize(const IdemRateWork *work, IdemRateAnswer *answer);
-static bool is_permanent(IdemRateReason reason);
-static int	find_tightest(const IdemRateWork *work);
-static int	find_longest_denial(const IdemRateWork *work);
-static bool is_tighter(const IdemRateVerdict *a, const IdemRateVerdict *b);
-static int	compare_answers(const void *a, const void *b);
 
 bool
 idem_limits_take_acquire(const IdemRateCall *call)
@@ -53,41 +46,51 @@ idem_limits_take_consume(const IdemRateCall *call, IdemRateAnswer *answer)
 	IdemRateWork work;
 
 	take(call, &work);
-	/* what remains, now that the request is counted */
-	if (work.is_allowed)
-		idem_limits_work_decide(&work, 0);
-	summarize(&work, answer);
+	idem_limits_take_answer(&work, answer);
+}
+
+/* What remains, now that the request is counted. */
+void
+idem_limits_take_answer(IdemRateWork *work, IdemRateAnswer *answer)
+{
+	int			shadow = work->shadow;
+
+	if (work->is_allowed)
+		idem_limits_work_decide(work, 0);
+	work->shadow = shadow;
+	idem_limits_answer_sum(work, answer);
 }
 
 static void
 take(const IdemRateCall *call, IdemRateWork *work)
 {
 	IdemSlots	slots;
-	IdemSlot	slot;
+	IdemRateTally tally = {{0}};
 
 	idem_limits_work_prepare(call, work);
 	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, true);
-	idem_slots_lock(&slots, call->resource, &slot);
-	idem_limits_work_look_up(&slots, &slot, work);
-	idem_limits_work_decide(work, call->cost);
-	if (work->is_allowed)
-		idem_limits_work_record(work);
-	if (call->cost > 0 && (work->is_allowed || work->must_keep))
-		keep(&slots, &slot, work);
-	idem_slots_unlock(&slot);
+	idem_limits_take_one(&slots, work);
 	idem_slots_close(&slots);
 	if (call->cost > 0)
-		count(work);
+	{
+		idem_limits_answer_note(work, &tally);
+		idem_limits_answer_count(&tally);
+	}
 }
 
-static void
-count(const IdemRateWork *work)
+void
+idem_limits_take_one(IdemSlots *slots, IdemRateWork *work)
 {
-	IdemRateAnswer answer = {.verdict.reason = IDEM_RATE_OK};
+	int64		cost = work->call->cost;
+	IdemSlot	slot;
 
-	if (!work->is_allowed)
-		summarize(work, &answer);
-	idem_count_one(IDEM_COUNT_ALLOWED + answer.verdict.reason);
+	idem_limits_work_lock(slots, &slot, work);
+	idem_limits_work_decide(work, cost);
+	if (work->is_allowed)
+		idem_limits_work_record(work);
+	if (cost > 0 && (work->is_allowed || work->must_keep))
+		keep(slots, &slot, work);
+	idem_slots_unlock(&slot);
 }
 
 static void
@@ -106,6 +109,7 @@ idem_limits_take_acquire_all(const IdemRateCall *calls, int ncalls)
 	IdemRateWork *works = palloc(ncalls * sizeof(IdemRateWork));
 	IdemSlot   *locked = palloc(ncalls * sizeof(IdemSlot));
 	const text **keys = palloc(ncalls * sizeof(text *));
+	IdemRateTally tally = {{0}};
 	int			decisive = 0;
 	bool		is_allowed = true;
 	IdemSlots	slots;
@@ -117,20 +121,52 @@ idem_limits_take_acquire_all(const IdemRateCall *calls, int ncalls)
 		keys[i] = calls[i].resource;
 	}
 	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, true);
-	idem_slots_lock_all(&slots, keys, locked, ncalls);
+	lock_all(&slots, keys, locked, works, ncalls);
 	for (i = 0; i < ncalls; i++)
 	{
-		idem_limits_work_look_up(&slots, &locked[i], &works[i]);
 		idem_limits_work_decide(&works[i], calls[i].cost);
-		if (is_allowed && !works[i].is_allowed)
+		if (is_allowed && (!works[i].is_allowed || works[decisive].shadow < 0))
 			decisive = i;
 		is_allowed &= works[i].is_allowed;
 	}
 	record_all(&slots, locked, works, ncalls, is_allowed);
 	idem_slots_unlock_all(locked, ncalls);
 	idem_slots_close(&slots);
-	count(&works[decisive]);
+	idem_limits_answer_note(&works[decisive], &tally);
+	idem_limits_answer_count(&tally);
 	return is_allowed;
+}
+
+/* Lock all rows, and look them up. */
+static void
+lock_all(IdemSlots *slots, const text *const *keys, IdemSlot *locked,
+		 IdemRateWork *works, int n)
+{
+	int			old;
+
+	for (;;)
+	{
+		idem_slots_lock_all(slots, keys, locked, n);
+		old = find_old(slots, locked, works, n);
+		if (old < 0)
+			return;
+		idem_slots_unlock_all(locked, n);
+		idem_limits_work_turn(&works[old]);
+	}
+}
+
+/* the first one whose window of the calendar is over, or -1 */
+static int
+find_old(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n)
+{
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		if (!idem_limits_work_look_up(slots, &locked[i], &works[i]))
+			return i;
+	}
+	return -1;
 }
 
 /*
@@ -175,8 +211,7 @@ idem_limits_take_record(const IdemRateCall *call)
 
 	idem_limits_work_prepare(call, &work);
 	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, true);
-	idem_slots_lock(&slots, call->resource, &slot);
-	idem_limits_work_look_up(&slots, &slot, &work);
+	idem_limits_work_lock(&slots, &slot, &work);
 	idem_limits_work_force(&work);
 	if (call->cost > 0)
 		keep(&slots, &slot, &work);
@@ -185,13 +220,38 @@ idem_limits_take_record(const IdemRateCall *call)
 	idem_count_one(IDEM_COUNT_RECORDED);
 }
 
+bool
+idem_limits_take_refund(const IdemRateCall *call, TimestampTz taken_at)
+{
+	bool		is_given = false;
+	IdemSlots	slots;
+	IdemSlot	slot;
+	IdemRateWork work;
+	int			i;
+
+	idem_limits_work_prepare(call, &work);
+	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, true);
+	idem_limits_work_lock(&slots, &slot, &work);
+	for (i = 0; i < work.nlogs; i++)
+	{
+		IdemRateRefund refund = {work.now, Min(taken_at, work.now), call->cost, call->is_user};
+
+		is_given |= idem_ratemath_refund(&work.logs[i].state, &refund);
+	}
+	if (is_given)
+		keep(&slots, &slot, &work);
+	idem_slots_unlock(&slot);
+	idem_slots_close(&slots);
+	return is_given;
+}
+
 void
 idem_limits_take_ask(const IdemRateCall *call, IdemRateAnswer *answer)
 {
 	IdemRateWork work;
 
 	read_only(call, &work);
-	summarize(&work, answer);
+	idem_limits_answer_sum(&work, answer);
 }
 
 static void
@@ -218,9 +278,8 @@ look(const IdemRateCall *call, IdemRateWork *work, bool keeps)
 	bool		is_there;
 
 	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, keeps);
-	idem_slots_lock(&slots, call->resource, &slot);
+	idem_limits_work_lock(&slots, &slot, work);
 	is_there = idem_slots_is_there(&slot);
-	idem_limits_work_look_up(&slots, &slot, work);
 	if (keeps && is_there)
 		keep(&slots, &slot, work);
 	idem_slots_unlock(&slot);
@@ -234,71 +293,6 @@ may_write(void)
 	return !XactReadOnly && !IsInParallelMode() && !RecoveryInProgress();
 }
 
-/* Where several deny, the wait must be long enough for all. */
-static void
-summarize(const IdemRateWork *work, IdemRateAnswer *answer)
-{
-	int			denial = find_longest_denial(work);
-	int			i = denial >= 0 ? denial : find_tightest(work);
-
-	answer->policy = work->logs[i].policy;
-	answer->verdict = work->verdicts[i];
-	if (work->now < work->cooldown)
-	{
-		answer->verdict.is_allowed = false;
-		if (!is_permanent(answer->verdict.reason))
-			answer->verdict.reason = IDEM_RATE_COOLDOWN;
-		answer->verdict.retry_after = Max(answer->verdict.retry_after,
-										  work->cooldown - work->now);
-	}
-}
-
-/* what no waiting changes is the better reason */
-static bool
-is_permanent(IdemRateReason reason)
-{
-	return reason == IDEM_RATE_QUOTA_ZERO || reason == IDEM_RATE_COST_EXCEEDS_QUOTA;
-}
-
-static int
-find_longest_denial(const IdemRateWork *work)
-{
-	int			found = -1;
-	int			i;
-
-	for (i = 0; i < work->nlogs; i++)
-	{
-		const IdemRateVerdict *verdict = &work->verdicts[i];
-
-		if (!verdict->is_allowed &&
-			(found < 0 || verdict->retry_after > work->verdicts[found].retry_after))
-			found = i;
-	}
-	return found;
-}
-
-static int
-find_tightest(const IdemRateWork *work)
-{
-	int			found = 0;
-	int			i;
-
-	for (i = 1; i < work->nlogs; i++)
-	{
-		if (is_tighter(&work->verdicts[i], &work->verdicts[found]))
-			found = i;
-	}
-	return found;
-}
-
-/* the least is left, or it is back the latest */
-static bool
-is_tighter(const IdemRateVerdict *a, const IdemRateVerdict *b)
-{
-	return a->remaining < b->remaining ||
-		(a->remaining == b->remaining && a->reset_at > b->reset_at);
-}
-
 int
 idem_limits_take_status(const IdemRateCall *call, IdemRateAnswer answers[IDEM_MAX_POLICIES])
 {
@@ -307,25 +301,25 @@ idem_limits_take_status(const IdemRateCall *call, IdemRateAnswer answers[IDEM_MA
 
 	read_only(call, &work);
 	for (i = 0; i < work.nlogs; i++)
-	{
-		answers[i].policy = work.logs[i].policy;
-		answers[i].verdict = work.verdicts[i];
-	}
-	qsort(answers, work.nlogs, sizeof(IdemRateAnswer), compare_answers);
+		idem_limits_answer_one(&work, i, &answers[i]);
+	qsort(answers, work.nlogs, sizeof(IdemRateAnswer), idem_limits_answer_compare);
 	return work.nlogs;
 }
 
-static int
-compare_answers(const void *a, const void *b)
+int
+idem_limits_take_row(const IdemRateCall *call, const IdemPolicies *policies,
+					 const IdemSlotRow *row, IdemRateAnswer answers[IDEM_MAX_POLICIES])
 {
-	const IdemRateAnswer *left = a;
-	const IdemRateAnswer *right = b;
+	IdemRateWork work;
+	int			i;
 
-	if (is_tighter(&left->verdict, &right->verdict))
-		return -1;
-	if (is_tighter(&right->verdict, &left->verdict))
-		return 1;
-	return strcmp(left->policy, right->policy);
+	idem_limits_work_begin(call, policies, PG_INT64_MIN, &work);
+	while (!idem_limits_work_read(row, &work))
+		idem_limits_work_turn(&work);
+	idem_limits_work_decide(&work, call->cost);
+	for (i = 0; i < work.nlogs; i++)
+		idem_limits_answer_one(&work, i, &answers[i]);
+	return work.nlogs;
 }
 
 bool

@@ -8,40 +8,100 @@
 #include "engine/limits/work.h"
 #include "pg/clock.h"
 
+static void turn_to(IdemRateLog *log, TimestampTz instant);
+static bool holds(const IdemRateLimit *window, TimestampTz instant);
 static bool settle(IdemRateLog *log, TimestampTz now, bool *must_keep_always);
 
 void
 idem_limits_work_prepare(const IdemRateCall *call, IdemRateWork *work)
 {
-	work->call = call;
-	work->cooldown = PG_INT64_MIN;
+	TimestampTz cooldown = PG_INT64_MIN;
+
 	if (call->origin != NULL)
-		(void) idem_limits_cooldown_get(call->origin, &work->cooldown);
-	if (call->given != NULL)
+		(void) idem_limits_cooldown_get(call->origin, &cooldown);
+	idem_limits_work_begin(call, call->given == NULL ? idem_limits_find(call->resource) : NULL,
+						   cooldown, work);
+}
+
+void
+idem_limits_work_begin(const IdemRateCall *call, const IdemPolicies *policies,
+					   TimestampTz cooldown, IdemRateWork *work)
+{
+	int			i;
+
+	work->call = call;
+	work->cooldown = cooldown;
+	work->shadow = -1;
+	if (policies == NULL)
 	{
 		work->nlogs = 1;
 		work->logs[0].policy = NULL;
+		work->logs[0].is_enforced = true;
 		work->logs[0].limit = call->given;
+		work->logs[0].calendar = NULL;
+		return;
 	}
-	else
+	work->nlogs = policies->count;
+	for (i = 0; i < policies->count; i++)
 	{
-		const IdemPolicies *policies = idem_limits_find(call->resource);
-		int			i;
+		const IdemPolicy *policy = &policies->policy[i];
+		IdemRateLog *log = &work->logs[i];
 
-		work->nlogs = policies->count;
-		for (i = 0; i < policies->count; i++)
-		{
-			work->logs[i].policy = policies->policy[i].name;
-			work->logs[i].limit = &policies->policy[i].limit;
-		}
+		log->policy = policy->name;
+		log->is_enforced = policy->is_enforced;
+		log->limit = &policy->limit;
+		log->calendar = policy->calendar;
+		if (log->calendar != NULL)
+			turn_to(log, idem_clock_now());
+	}
+}
+
+static void
+turn_to(IdemRateLog *log, TimestampTz instant)
+{
+	idem_limits_calendar_turn_to(log->calendar, instant);
+	log->window = *log->limit;
+	log->window.start = log->calendar->start;
+	log->window.period = log->calendar->end - log->calendar->start;
+	log->limit = &log->window;
+}
+
+void
+idem_limits_work_turn(IdemRateWork *work)
+{
+	int			i;
+
+	for (i = 0; i < work->nlogs; i++)
+	{
+		if (work->logs[i].calendar != NULL)
+			turn_to(&work->logs[i], idem_clock_now());
 	}
 }
 
 void
+idem_limits_work_lock(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work)
+{
+	for (;;)
+	{
+		idem_slots_lock(slots, work->call->resource, slot);
+		if (idem_limits_work_look_up(slots, slot, work))
+			return;
+		idem_slots_unlock(slot);
+		idem_limits_work_turn(work);
+	}
+}
+
+bool
 idem_limits_work_look_up(const IdemSlots *slots, const IdemSlot *slot, IdemRateWork *work)
 {
 	IdemSlotRow row;
-	bool		is_there = idem_slots_get(slots, slot, &row);
+
+	return idem_limits_work_read(idem_slots_get(slots, slot, &row) ? &row : NULL, work);
+}
+
+bool
+idem_limits_work_read(const IdemSlotRow *row, IdemRateWork *work)
+{
 	int			i;
 
 	work->now = idem_clock_now();
@@ -51,11 +111,20 @@ idem_limits_work_look_up(const IdemSlots *slots, const IdemSlot *slot, IdemRateW
 	{
 		IdemRateLog *log = &work->logs[i];
 
-		idem_limits_state_read(is_there ? idem_slots_page_row_bytes(&row) : NULL,
-							   is_there ? idem_slots_page_row_room(&row) : 0,
+		if (log->calendar != NULL && !holds(&log->window, work->now))
+			return false;
+		idem_limits_state_read(row != NULL ? idem_slots_page_row_bytes(row) : NULL,
+							   row != NULL ? idem_slots_page_row_room(row) : 0,
 							   work->now, log);
 		work->must_keep |= settle(log, work->now, &work->must_keep_always);
 	}
+	return true;
+}
+
+static bool
+holds(const IdemRateLimit *window, TimestampTz instant)
+{
+	return instant >= window->start && instant - window->start < window->period;
 }
 
 /* A new split can be made as well by the next one who takes. */
@@ -80,14 +149,24 @@ idem_limits_work_decide(IdemRateWork *work, int64 cost)
 	int			i;
 
 	work->is_allowed = work->now >= work->cooldown;
+	work->shadow = -1;
 	for (i = 0; i < work->nlogs; i++)
 	{
-		idem_ratemath_decide(&work->logs[i].state, work->logs[i].limit, &request,
-							 &work->verdicts[i]);
-		work->is_allowed &= work->verdicts[i].is_allowed;
+		const IdemRateLog *log = &work->logs[i];
+		IdemRateVerdict *verdict = &work->verdicts[i];
+
+		idem_ratemath_decide(&log->state, log->limit, &request, verdict);
+		if (verdict->is_allowed)
+			continue;
+		if (log->is_enforced)
+			work->is_allowed = false;
+		else if (work->shadow < 0 ||
+				 verdict->retry_after > work->verdicts[work->shadow].retry_after)
+			work->shadow = i;
 	}
 }
 
+/* What would be denied takes nothing, in the shadow. */
 void
 idem_limits_work_record(IdemRateWork *work)
 {
@@ -95,7 +174,10 @@ idem_limits_work_record(IdemRateWork *work)
 	int			i;
 
 	for (i = 0; i < work->nlogs; i++)
-		idem_ratemath_record(&work->logs[i].state, work->logs[i].limit, &request);
+	{
+		if (work->logs[i].is_enforced || work->verdicts[i].is_allowed)
+			idem_ratemath_record(&work->logs[i].state, work->logs[i].limit, &request);
+	}
 }
 
 void

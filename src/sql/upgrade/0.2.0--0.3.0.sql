@@ -284,27 +284,265 @@ ALTER FUNCTION idemstore.dedupe_clear(text) SECURITY INVOKER RESET search_path;
 COMMENT ON FUNCTION idemstore.dedupe_clear(text) IS
 	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';
 -- limits
+ALTER TABLE idemstore.rate_limits
+	ADD COLUMN enforced boolean DEFAULT true NOT NULL,
+	ADD COLUMN time_zone text COLLATE "C",
+	DROP CONSTRAINT rate_limits_algorithm_check,
+	ADD CONSTRAINT rate_limits_algorithm_check
+		CHECK (algorithm OPERATOR(pg_catalog.=) ANY ('{sliding_window,token_bucket,fixed_window,calendar_window,adaptive}'::pg_catalog.text[])),
+	DROP CONSTRAINT rate_limits_period_check,
+	ADD CONSTRAINT rate_limits_period_check
+		CHECK (period OPERATOR(pg_catalog.>) '0'::pg_catalog.interval AND period OPERATOR(pg_catalog.<=) '3653 days'::pg_catalog.interval AND (algorithm OPERATOR(pg_catalog.=) 'calendar_window' OR pg_catalog.date_trunc('month', period) OPERATOR(pg_catalog.=) '0'::pg_catalog.interval)),
+	ADD CONSTRAINT rate_limits_time_zone_check
+		CHECK ((time_zone IS NOT NULL) OPERATOR(pg_catalog.=) (algorithm OPERATOR(pg_catalog.=) 'calendar_window'));
 -- All of them are kept in each session; of the other names there may be many.
 CREATE INDEX rate_limits_pattern_idx ON idemstore.rate_limits (resource, policy)
 	WHERE resource OPERATOR(pg_catalog.~~) '%*';
-COMMENT ON FUNCTION idemstore.set_rate_limit(text, bigint, interval, text, bigint, text) IS
-	'Set a limit of quota a period on a resource, or on all whose names begin with the part before a final *; an exact name wins, then the longest prefix. algorithm: sliding_window, never more than quota in any window of that length; token_bucket, burst at once and quota a period; fixed_window, quota in every window on the clock. Several policies of one resource all hold, at most 8. Any number of exact names, and at most 500 with a *. Holds for every session from its next call on, and keeps what is remembered. Two that set the same policy at once wait for each other. Errors: 22004, 22023, 25006, 54000.';
+COMMENT ON COLUMN idemstore.rate_limits.algorithm IS 'sliding_window, token_bucket, fixed_window, calendar_window or adaptive';
+COMMENT ON COLUMN idemstore.rate_limits.period IS 'length of the window, a day being 24 hours; of a calendar_window a minute, hour, day, week, month, quarter or year';
+COMMENT ON COLUMN idemstore.rate_limits.enforced IS 'false for a limit in the shadow, which denies nothing and tells what it would have denied';
+COMMENT ON COLUMN idemstore.rate_limits.time_zone IS 'calendar_window: in whose calendar';
+
+DROP FUNCTION idemstore.set_rate_limit(text, bigint, interval, text, bigint, text);
+DROP FUNCTION idemstore.set_adaptive_rate_limit(text, bigint, interval, interval, integer, integer, interval, interval, boolean, double precision, integer);
+DROP FUNCTION idemstore.acquire(text, integer, text, bigint, interval, text);
+DROP FUNCTION idemstore.consume(text, integer, text, bigint, interval, text);
+DROP FUNCTION idemstore.acquire_all(text[], integer[]);
+DROP FUNCTION idemstore.can_proceed(text, integer, text, bigint, interval);
+DROP FUNCTION idemstore.record_request(text, integer, text, bigint, interval);
+DROP FUNCTION idemstore.get_wait_time(text, integer, text, bigint, interval);
+DROP FUNCTION idemstore.rate_limit_status(text, bigint, interval);
+DROP FUNCTION idemstore.set_cooldown(text, timestamp with time zone);
+DROP TYPE idemstore.rate_limit_verdict;
+
+CREATE TYPE idemstore.rate_limit_verdict AS (
+	allowed boolean,
+	quota bigint,
+	remaining bigint,
+	reset_at timestamp with time zone,
+	retry_after_ms double precision,
+	retry_after_seconds integer,
+	policy text,
+	reason text,
+	decided_at timestamp with time zone
+);
+COMMENT ON TYPE idemstore.rate_limit_verdict IS
+	'What a limit says. quota and what remains of it; reset_at: when all of it is back; retry_after_ms, retry_after_seconds (rounded up): 0 if allowed, else how long until the same call succeeds when nobody else comes, NULL if it never can; policy: which one says so, NULL for a limit given in the call; reason: ok, shadow (allowed, but a limit that is not enforced would deny), quota, quota_zero, cost_exceeds_quota, cooldown or paused; decided_at: for refund().';
+
+CREATE TYPE idemstore.rate_limit_resource_verdict AS (
+	resource text,
+	allowed boolean,
+	quota bigint,
+	remaining bigint,
+	reset_at timestamp with time zone,
+	retry_after_ms double precision,
+	retry_after_seconds integer,
+	policy text,
+	reason text,
+	decided_at timestamp with time zone
+);
+COMMENT ON TYPE idemstore.rate_limit_resource_verdict IS
+	'What a limit says of one of many resources; the columns behind it are those of rate_limit_verdict.';
+
+CREATE FUNCTION idemstore.set_rate_limit(
+	resource text,
+	quota bigint,
+	per interval,
+	algorithm text DEFAULT 'sliding_window',
+	burst bigint DEFAULT NULL,
+	policy text DEFAULT 'default',
+	enforced boolean DEFAULT true,
+	time_zone text DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'idemstore_set_rate_limit_0_3';
+COMMENT ON FUNCTION idemstore.set_rate_limit(text, bigint, interval, text, bigint, text, boolean, text) IS
+	'Set a limit of quota a period on a resource, or on all whose names begin with the part before a final *; an exact name wins, then the longest prefix. algorithm: sliding_window, never more than quota in any window of that length; token_bucket, burst at once and quota a period; fixed_window, quota in every window on the clock, which counts weeks from Thursdays; calendar_window, quota in every minute, hour, day, week from Monday, month, quarter or year of the calendar in time_zone, by default the setting TimeZone of now, kept with it. per: at most 366 days, months for a calendar_window only. enforced false is a limit in the shadow: it decides and takes as if it were enforced, each such policy for itself, but denies nothing; consume() and stats tell what it would deny. Several policies of one resource all hold, at most 8. Any number of exact names, and at most 500 with a *. Holds for every session from its next call on, and keeps what is remembered. Two that set the same policy at once wait for each other. True if it is new or changed; what stands already is not written. Errors: 22004, 22023, 25006, 54000.';
+
+CREATE FUNCTION idemstore.set_adaptive_rate_limit(
+	resource text,
+	quota bigint DEFAULT 200,
+	per interval DEFAULT '1 hour',
+	monitoring_window interval DEFAULT '15 minutes',
+	high_activity_threshold integer DEFAULT 10,
+	moderate_activity_threshold integer DEFAULT 3,
+	recalculation_interval interval DEFAULT '30 seconds',
+	sustained_inactivity_threshold interval DEFAULT '30 minutes',
+	background_pause_on_increasing_trend boolean DEFAULT true,
+	max_user_scaling double precision DEFAULT 2.0,
+	min_user_reserved integer DEFAULT 5
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'idemstore_set_adaptive_rate_limit_0_3';
 COMMENT ON FUNCTION idemstore.set_adaptive_rate_limit(text, bigint, interval, interval, integer, integer, interval, interval, boolean, double precision, integer) IS
-	'Set a limit whose quota is split between priorities user and background by how active users are, made anew every recalculation_interval. After a long inactivity nothing is reserved for users, but as many as min_user_reserved are let in; that lasts until a user comes. It is the policy "default" of the resource. For http-client-toolkit, AdaptiveRateLimitStore. Errors: 22004, 22023, 25006, 54000.';
-COMMENT ON FUNCTION idemstore.acquire(text, integer, text, bigint, interval, text) IS
-	'Take cost from every limit of the resource if all of them allow it, else take nothing. True if taken. Never waits for a transaction, is seen by all at once and not undone by ROLLBACK. quota and per, given together, are the limit instead of what is configured, a sliding window with a log for each per. priority: user or background (the default), for adaptive limits. False also while origin is in a cooldown. cost 0 only asks. Serves http-client-toolkit, RateLimitStore.acquire. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
-COMMENT ON FUNCTION idemstore.consume(text, integer, text, bigint, interval, text) IS
-	'As acquire(), and says why: the policy that denied, or the one of which the least remains. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
-COMMENT ON FUNCTION idemstore.acquire_all(text[], integer[]) IS
+	'Set a limit whose quota is split between priorities user and background by how active users are, made anew every recalculation_interval. After a long inactivity nothing is reserved for users, but as many as min_user_reserved are let in; that lasts until a user comes. It is the policy "default" of the resource, and enforced. Periods and windows: at most 366 days. True if it is new or changed; what stands already is not written. For http-client-toolkit, AdaptiveRateLimitStore. Errors: 22004, 22023, 25006, 54000.';
+
+CREATE FUNCTION idemstore.acquire(
+	resource text,
+	cost bigint DEFAULT 1,
+	priority text DEFAULT NULL,
+	quota bigint DEFAULT NULL,
+	per interval DEFAULT NULL,
+	origin text DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_acquire_0_3';
+COMMENT ON FUNCTION idemstore.acquire(text, bigint, text, bigint, interval, text) IS
+	'Take cost from every limit of the resource if all that are enforced allow it, else take nothing. True if taken. Never waits for a transaction, is seen by all at once and not undone by ROLLBACK. quota and per, given together, are the limit instead of what is configured, a sliding window with a log for each per, of at most 366 days. priority: user or background (the default), for adaptive limits; not with quota and per. False also while origin is in a cooldown. cost 0 only asks. Serves http-client-toolkit, RateLimitStore.acquire. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+
+CREATE FUNCTION idemstore.consume(
+	resource text,
+	cost bigint DEFAULT 1,
+	priority text DEFAULT NULL,
+	quota bigint DEFAULT NULL,
+	per interval DEFAULT NULL,
+	origin text DEFAULT NULL
+) RETURNS idemstore.rate_limit_verdict
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_consume_0_3';
+COMMENT ON FUNCTION idemstore.consume(text, bigint, text, bigint, interval, text) IS
+	'As acquire(), and says why: the policy that denied, or one in the shadow that would have, or the one of which the least remains. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+
+CREATE FUNCTION idemstore.acquire_all(
+	resources text[],
+	costs bigint[] DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_acquire_all_0_3';
+COMMENT ON FUNCTION idemstore.acquire_all(text[], bigint[]) IS
 	'Take from the configured limits of all resources, or from none. costs: one a resource, 1 each for NULL; a name that comes twice adds its costs. At most 64 resources. True if taken. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
-COMMENT ON FUNCTION idemstore.can_proceed(text, integer, text, bigint, interval) IS
+
+CREATE FUNCTION idemstore.acquire_many(
+	resources text[],
+	costs bigint[] DEFAULT NULL,
+	priorities text[] DEFAULT NULL,
+	quota bigint DEFAULT NULL,
+	per interval DEFAULT NULL,
+	origin text DEFAULT NULL
+) RETURNS boolean[]
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_acquire_many';
+COMMENT ON FUNCTION idemstore.acquire_many(text[], bigint[], text[], bigint, interval, text) IS
+	'As acquire() of each resource by itself, in one call: whether it was taken, in the order given; requests of one resource follow each other. costs and priorities: one a resource, 1 and background each for NULL; a priority may be NULL. At most 10,000 resources. All arguments are checked and all limits found before anything is taken; an error after that, such as a cancel, keeps what was taken before it. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set, 54000 for too many.';
+
+CREATE FUNCTION idemstore.consume_many(
+	resources text[],
+	costs bigint[] DEFAULT NULL,
+	priorities text[] DEFAULT NULL,
+	quota bigint DEFAULT NULL,
+	per interval DEFAULT NULL,
+	origin text DEFAULT NULL
+) RETURNS SETOF idemstore.rate_limit_resource_verdict
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_consume_many';
+COMMENT ON FUNCTION idemstore.consume_many(text[], bigint[], text[], bigint, interval, text) IS
+	'As acquire_many(), and says why, a row a resource in the order given. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set, 54000 for too many.';
+
+CREATE FUNCTION idemstore.refund(
+	resource text,
+	cost bigint,
+	taken_at timestamp with time zone,
+	priority text DEFAULT NULL,
+	quota bigint DEFAULT NULL,
+	per interval DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_refund';
+COMMENT ON FUNCTION idemstore.refund(text, bigint, timestamp with time zone, text, bigint, interval) IS
+	'Give back cost that was taken at taken_at and not used: decided_at of the verdict, or the clock of the server just before acquire(). The other arguments are those of that call. Every policy whose window still holds taken_at gives back at most what is counted in it: a sliding window its oldest requests, so that what others used stays; a token bucket what it has not refilled since. A taken_at ahead of the clock is now. True if something was given. Seen by all at once, not undone by ROLLBACK. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+
+CREATE FUNCTION idemstore.can_proceed(
+	resource text,
+	cost bigint DEFAULT 1,
+	priority text DEFAULT NULL,
+	quota bigint DEFAULT NULL,
+	per interval DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_can_proceed_0_3';
+COMMENT ON FUNCTION idemstore.can_proceed(text, bigint, text, bigint, interval) IS
 	'Would acquire() take it now? Takes nothing. Works in a read-only transaction, and on a standby if rate_limit_state is logged. Serves http-client-toolkit, RateLimitStore.canProceed. Errors: 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
-COMMENT ON FUNCTION idemstore.record_request(text, integer, text, bigint, interval) IS
-	'Count a request that was made, allowed or not. Serves http-client-toolkit, RateLimitStore.record. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
-COMMENT ON FUNCTION idemstore.get_wait_time(text, integer, text, bigint, interval) IS
+
+CREATE FUNCTION idemstore.record_request(
+	resource text,
+	cost bigint DEFAULT 1,
+	priority text DEFAULT NULL,
+	quota bigint DEFAULT NULL,
+	per interval DEFAULT NULL
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_record_request_0_3';
+COMMENT ON FUNCTION idemstore.record_request(text, bigint, text, bigint, interval) IS
+	'Count a request that was made, allowed or not. True. Serves http-client-toolkit, RateLimitStore.record. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+
+CREATE FUNCTION idemstore.get_wait_time(
+	resource text,
+	cost bigint DEFAULT 1,
+	priority text DEFAULT NULL,
+	quota bigint DEFAULT NULL,
+	per interval DEFAULT NULL
+) RETURNS interval
+LANGUAGE c VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_get_wait_time_0_3';
+COMMENT ON FUNCTION idemstore.get_wait_time(text, bigint, text, bigint, interval) IS
 	'How long until acquire() would take it if nobody else came: 0 if now, NULL if never. Serves http-client-toolkit, RateLimitStore.getWaitTime. Errors: 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+
+CREATE FUNCTION idemstore.rate_limit_status(
+	resource text,
+	quota bigint DEFAULT NULL,
+	per interval DEFAULT NULL
+) RETURNS SETOF idemstore.rate_limit_verdict
+LANGUAGE c VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_rate_limit_status_0_3';
 COMMENT ON FUNCTION idemstore.rate_limit_status(text, bigint, interval) IS
 	'What every policy of the resource says of a request of cost 1, the tightest first. Takes nothing. Serves http-client-toolkit, RateLimitStore.getStatus. Errors: 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+
+CREATE FUNCTION idemstore.rate_limit_clear(
+	prefix text
+) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_rate_limit_clear';
+COMMENT ON FUNCTION idemstore.rate_limit_clear(text) IS
+	'Forget all requests on resources whose names begin with the prefix, byte for byte; an empty one is all. Configuration and cooldowns stay. Returns on how many there were any. Errors: 22004, 25006, 54000.';
+
+CREATE FUNCTION idemstore.rate_limit_list(
+	prefix text DEFAULT '',
+	max_rows integer DEFAULT 100
+) RETURNS TABLE (
+	resource text,
+	policy text,
+	quota bigint,
+	remaining bigint,
+	reset_at timestamp with time zone
+)
+LANGUAGE c VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_rate_limit_list';
+COMMENT ON FUNCTION idemstore.rate_limit_list(text, integer) IS
+	'The resources whose names begin with the prefix, byte for byte, and of which requests are remembered: a row a policy, the least remaining first, and last, with NULLs, those whose limit comes with the call. At most max_rows. Reads the whole table, and locks nothing for longer than a look. Errors: 22004, 22023, 54000.';
+
+CREATE FUNCTION idemstore.set_cooldown(
+	origin text,
+	until timestamp with time zone
+) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'idemstore_set_cooldown_0_3';
+COMMENT ON FUNCTION idemstore.set_cooldown(text, timestamp with time zone) IS
+	'Deny acquire() and consume() with this origin until then. The last one set wins, even if it is shorter; one that is over is none. At most ten years ahead. True if that changes anything. Seen by all at once, not undone by ROLLBACK. Errors: 22004, 22023, 25006, 54000.';
+
+CREATE FUNCTION idemstore.cooldown_list(
+	prefix text DEFAULT '',
+	max_rows integer DEFAULT 100
+) RETURNS TABLE (
+	origin text,
+	until timestamp with time zone
+)
+LANGUAGE c VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'idemstore_cooldown_list';
+COMMENT ON FUNCTION idemstore.cooldown_list(text, integer) IS
+	'The origins whose names begin with the prefix, byte for byte, and that are in a cooldown, the longest first. At most max_rows. Errors: 22004, 22023, 54000.';
+
 DROP FUNCTION idemstore.fingerprint(jsonb, text[]);
 CREATE FUNCTION idemstore.fingerprint(
 	payload json,
