@@ -12,6 +12,7 @@
 #include "datatype/timestamp.h"
 
 #include "engine/claims/change.h"
+#include "pg/compat.h"
 
 /* the longest names, in bytes */
 #define IDEM_MAX_KEY_SIZE			1024
@@ -56,8 +57,8 @@ extern float8 idem_args_float(PG_FUNCTION_ARGS, int arg, const char *name);
 extern TimestampTz idem_args_instant(PG_FUNCTION_ARGS, int arg, const char *name);
 
 /* Raise 22023 with a hint about units, or do so unless it is within ten years. */
-extern void idem_args_raise_duration(const Interval *value,
-									 const char *message) pg_attribute_noreturn();
+pg_noreturn extern void idem_args_raise_duration(const Interval *value,
+												 const char *message);
 extern void idem_args_check_duration(const Interval *value, const char *name);
 
 /* more than zero and at most ten years, without months */

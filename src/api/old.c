@@ -12,6 +12,8 @@
 
 #include "fmgr.h"
 
+#include "pg/compat.h"
+
 #define OLD_FUNCTION(name) \
 	PG_FUNCTION_INFO_V1(name); \
 	Datum \
@@ -20,7 +22,7 @@
 		raise_old(); \
 	}
 
-static void raise_old(void) pg_attribute_noreturn();
+pg_noreturn static void raise_old(void);
 
 /* 0.2.0 */
 OLD_FUNCTION(idemstore_acquire)

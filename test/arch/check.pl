@@ -136,7 +136,7 @@ sub crowded_folders
 }
 
 # The floor or the wing, and of what stands on the top floor just that.
-sub folder_of { return $_[0] =~ s!^src/!!r =~ s!/?[^/]*$!!r =~ s!^api/.*!api!r; }
+sub folder_of { return $_[0] =~ s!^src/!!r =~ s!/?[^/]*$!!r =~ s!^(api|store)/.*!$1!r; }
 sub headers_of { return $text{ $_[0] } =~ /^\s*#\s*include\s+"([^"]+)"/gm; }
 
 sub is_ours

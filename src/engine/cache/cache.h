@@ -8,7 +8,7 @@
 #ifndef IDEM_CACHE_CACHE_H
 #define IDEM_CACHE_CACHE_H
 
-#include "store/cache.h"
+#include "store/cache/cache.h"
 
 /* of one entry */
 #define IDEM_MAX_TAGS		256

@@ -14,7 +14,7 @@
 #include "engine/cache/retire.h"
 #include "engine/cache/trim.h"
 #include "pg/guc.h"
-#include "store/marks.h"
+#include "store/cache/marks.h"
 #include "store/survey.h"
 
 /* a batch of entries */
@@ -96,8 +96,8 @@ idem_cache_care_expire_marks(TimestampTz now, int32 max_rows)
 	IdemTable	table;
 	int64		removed;
 
-	idem_store_marks_open(&table, RowExclusiveLock);
-	removed = idem_store_marks_remove(&table, horizon, max_rows);
+	idem_store_cache_marks_open(&table, RowExclusiveLock);
+	removed = idem_store_cache_marks_remove(&table, horizon, max_rows);
 	idem_store_table_close(&table);
 	return removed;
 }

@@ -5,7 +5,7 @@
 #ifndef IDEM_CACHE_CHANGE_H
 #define IDEM_CACHE_CHANGE_H
 
-#include "store/cache.h"
+#include "store/cache/cache.h"
 
 /* What is to become of an entry, whether there is a live one or not. */
 typedef enum IdemEntryAction

@@ -18,7 +18,7 @@
 #include "engine/cache/freshness.h"
 #include "engine/common/count.h"
 #include "engine/common/presence.h"
-#include "store/search.h"
+#include "store/cache/search.h"
 
 /* of one entry */
 typedef struct Removal
@@ -44,8 +44,8 @@ idem_cache_invalidate_tags(ArrayType *tags)
 		return 0;
 	idem_cache_freshness_invalidate_tags(tags);
 	idem_store_cache_open(&table, RowExclusiveLock);
-	search = idem_store_search_tags(&table, tags);
-	while (idem_store_search_next(search, &found))
+	search = idem_store_cache_search_tags(&table, tags);
+	while (idem_store_cache_search_next(search, &found))
 	{
 		Removal		removal = {.tags = tags};
 
@@ -53,7 +53,7 @@ idem_cache_invalidate_tags(ArrayType *tags)
 		idem_cache_change_entry(found.key, remove_tagged, &removal);
 		nlive += removal.was_live;
 	}
-	idem_store_search_end(search);
+	idem_store_cache_search_end(search);
 	idem_store_table_close(&table);
 	idem_count_many(IDEM_COUNT_INVALIDATED, nlive);
 	return nlive;
@@ -66,7 +66,7 @@ remove_tagged(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg)
 	Removal    *removal = arg;
 
 	removal->was_live = false;
-	if (old == NULL || !idem_store_search_has_any(old, removal->tags))
+	if (old == NULL || !idem_store_cache_search_has_any(old, removal->tags))
 		return IDEM_ENTRY_LEAVE;
 	removal->was_live = idem_cache_entry_is_live(old, now);
 	return IDEM_ENTRY_REMOVE;
@@ -82,8 +82,8 @@ idem_cache_clear(text *prefix)
 
 	idem_cache_freshness_invalidate_prefix(prefix);
 	idem_store_cache_open(&table, RowExclusiveLock);
-	search = idem_store_search_prefix(&table, prefix);
-	while (idem_store_search_next(search, &found))
+	search = idem_store_cache_search_prefix(&table, prefix);
+	while (idem_store_cache_search_next(search, &found))
 	{
 		bool		was_live = false;
 
@@ -93,7 +93,7 @@ idem_cache_clear(text *prefix)
 		idem_cache_change_entry(found.key, drop, &was_live);
 		nlive += was_live;
 	}
-	idem_store_search_end(search);
+	idem_store_cache_search_end(search);
 	idem_store_table_close(&table);
 	idem_count_many(IDEM_COUNT_DELETED, nlive);
 	return nlive;

@@ -5,7 +5,7 @@
 #ifndef IDEM_CACHE_ENTRY_H
 #define IDEM_CACHE_ENTRY_H
 
-#include "store/cache.h"
+#include "store/cache/cache.h"
 
 /* NULL is not */
 extern bool idem_cache_entry_is_live(const IdemEntry *entry, TimestampTz now);

@@ -24,7 +24,7 @@
 #include "engine/cache/freshness.h"
 #include "engine/common/presence.h"
 #include "pg/xid.h"
-#include "store/marks.h"
+#include "store/cache/marks.h"
 
 /* a search for a mark that is in the way */
 typedef struct Search
@@ -57,7 +57,7 @@ idem_cache_freshness_invalidate_tags(ArrayType *tags)
 void
 idem_cache_freshness_invalidate_prefix(const text *prefix)
 {
-	text	   *name = idem_store_marks_name(IDEM_MARK_OF_PREFIX, prefix);
+	text	   *name = idem_store_cache_marks_name(IDEM_MARK_OF_PREFIX, prefix);
 
 	invalidate(&name, 1);
 }
@@ -71,11 +71,11 @@ invalidate(text **names, int n)
 	int			i;
 
 	idem_presence_show(IDEM_INVALIDATES);
-	idem_store_marks_open(&marks, RowExclusiveLock);
+	idem_store_cache_marks_open(&marks, RowExclusiveLock);
 	for (i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		idem_store_marks_put(&marks, names[i], xid);
+		idem_store_cache_marks_put(&marks, names[i], xid);
 	}
 	idem_store_table_close(&marks);
 }
@@ -100,8 +100,8 @@ has_lost_marks(const IdemPresent *others, int n)
 
 	if (!FullTransactionIdIsValid(oldest))
 		return false;
-	idem_store_marks_open(&marks, AccessShareLock);
-	has_epoch = idem_store_marks_epoch(&marks, &epoch);
+	idem_store_cache_marks_open(&marks, AccessShareLock);
+	has_epoch = idem_store_cache_marks_epoch(&marks, &epoch);
 	idem_store_table_close(&marks);
 	return !has_epoch || FullTransactionIdPrecedes(oldest, epoch);
 }
@@ -131,7 +131,7 @@ has_open_marks(const text *key, ArrayType *tags)
 
 	if (idem_presence_find(IDEM_INVALIDATES, &others) == 0)
 		return false;
-	idem_store_marks_open(&search.marks, AccessShareLock);
+	idem_store_cache_marks_open(&search.marks, AccessShareLock);
 	look_at_prefixes(&search, key);
 	look_at_tags(&search, tags);
 	idem_store_table_close(&search.marks);
@@ -143,7 +143,7 @@ idem_cache_freshness_is_fresh(const text *key, ArrayType *tags, struct varlena *
 {
 	Search		search = {.snapshot = snapshot};
 
-	idem_store_marks_open(&search.marks, AccessShareLock);
+	idem_store_cache_marks_open(&search.marks, AccessShareLock);
 	search.is_clear = is_after_epoch(&search.marks, snapshot);
 	look_at_key(&search, key);
 	look_at_prefixes(&search, key);
@@ -159,7 +159,7 @@ is_after_epoch(IdemTable *marks, struct varlena *snapshot)
 	FullTransactionId xmin = DatumGetFullTransactionId(DirectFunctionCall1(pg_snapshot_xmin,
 																		   PointerGetDatum(snapshot)));
 
-	return idem_store_marks_epoch(marks, &epoch) && FullTransactionIdFollowsOrEquals(xmin, epoch);
+	return idem_store_cache_marks_epoch(marks, &epoch) && FullTransactionIdFollowsOrEquals(xmin, epoch);
 }
 
 /* what expiry left of an entry */
@@ -170,7 +170,7 @@ look_at_key(Search *search, const text *key)
 
 	if (!search->is_clear)
 		return;
-	idem_store_marks_find(&search->marks, idem_store_marks_name(IDEM_MARK_OF_KEY, key), &marked);
+	idem_store_cache_marks_find(&search->marks, idem_store_cache_marks_name(IDEM_MARK_OF_KEY, key), &marked);
 	(void) judge(&marked, search);
 }
 
@@ -178,7 +178,7 @@ static void
 look_at_prefixes(Search *search, const text *key)
 {
 	if (search->is_clear)
-		idem_store_marks_visit_prefixes(&search->marks, key, judge, search);
+		idem_store_cache_marks_visit_prefixes(&search->marks, key, judge, search);
 }
 
 static void
@@ -192,7 +192,7 @@ look_at_tags(Search *search, ArrayType *tags)
 	{
 		IdemMarked	marked;
 
-		idem_store_marks_find(&search->marks, names[i], &marked);
+		idem_store_cache_marks_find(&search->marks, names[i], &marked);
 		(void) judge(&marked, search);
 	}
 }
@@ -235,6 +235,6 @@ tag_names(ArrayType *tags, text ***names)
 	deconstruct_array(tags, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
 	*names = palloc(n * sizeof(text *));
 	for (i = 0; i < n; i++)
-		(*names)[i] = idem_store_marks_name(IDEM_MARK_OF_TAG, DatumGetTextPP(elements[i]));
+		(*names)[i] = idem_store_cache_marks_name(IDEM_MARK_OF_TAG, DatumGetTextPP(elements[i]));
 	return n;
 }

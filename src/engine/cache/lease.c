@@ -17,7 +17,7 @@
 #include "engine/common/count.h"
 #include "engine/common/wait.h"
 #include "pg/clock.h"
-#include "store/marks.h"
+#include "store/cache/marks.h"
 
 StaticAssertDecl(IDEM_COUNT_HIT + IDEM_FETCH_IN_PROGRESS == IDEM_COUNT_CACHE_IN_PROGRESS,
 				 "fetches are counted in the order of IdemFetchOutcome");
@@ -140,11 +140,11 @@ begin_epoch(void)
 	IdemTable	marks;
 	bool		has_epoch;
 
-	idem_store_marks_open(&marks, AccessShareLock);
-	has_epoch = idem_store_marks_epoch(&marks, &epoch);
+	idem_store_cache_marks_open(&marks, AccessShareLock);
+	has_epoch = idem_store_cache_marks_epoch(&marks, &epoch);
 	idem_store_table_close(&marks);
 	if (!has_epoch)
-		idem_store_marks_begin_epoch();
+		idem_store_cache_marks_begin_epoch();
 }
 
 static IdemAction

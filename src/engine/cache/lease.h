@@ -5,7 +5,7 @@
 #ifndef IDEM_CACHE_LEASE_H
 #define IDEM_CACHE_LEASE_H
 
-#include "store/cache.h"
+#include "store/cache/cache.h"
 
 typedef enum IdemFetchOutcome
 {

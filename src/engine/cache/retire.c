@@ -15,7 +15,7 @@
 
 #include "engine/cache/retire.h"
 #include "pg/xid.h"
-#include "store/marks.h"
+#include "store/cache/marks.h"
 #include "store/survey.h"
 
 /* a search for the oldest lease */
@@ -41,8 +41,8 @@ idem_cache_retire_horizon(void)
 
 	idem_store_records_open(&leases, &idem_store_cache_leases, AccessShareLock);
 	horizon.oldest = idem_xid_widen(GetOldestNonRemovableTransactionId(leases.rel));
-	idem_store_marks_open(&marks, AccessShareLock);
-	horizon.has_epoch = idem_store_marks_epoch(&marks, &horizon.epoch);
+	idem_store_cache_marks_open(&marks, AccessShareLock);
+	horizon.has_epoch = idem_store_cache_marks_epoch(&marks, &horizon.epoch);
 	idem_store_table_close(&marks);
 	idem_store_survey(&leases, consider_lease, &horizon);
 	idem_store_table_close(&leases);
@@ -69,7 +69,7 @@ void
 idem_cache_retire_begin(IdemRetirement *retirement)
 {
 	retirement->horizon = idem_cache_retire_horizon();
-	idem_store_marks_open(&retirement->marks, RowExclusiveLock);
+	idem_store_cache_marks_open(&retirement->marks, RowExclusiveLock);
 }
 
 void
@@ -84,9 +84,9 @@ idem_cache_retire_entry(IdemRetirement *retirement, IdemTable *table, const Idem
 	ItemPointerData row = entry->row;
 
 	if (!FullTransactionIdPrecedes(entry->written_by, retirement->horizon) &&
-		!idem_store_marks_try_raise(&retirement->marks,
-									idem_store_marks_name(IDEM_MARK_OF_KEY, entry->key),
-									entry->written_by))
+		!idem_store_cache_marks_try_raise(&retirement->marks,
+										  idem_store_cache_marks_name(IDEM_MARK_OF_KEY, entry->key),
+										  entry->written_by))
 		return false;
 	return idem_store_tuple_try_delete(table, &row);
 }

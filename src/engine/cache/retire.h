@@ -5,7 +5,7 @@
 #ifndef IDEM_CACHE_RETIRE_H
 #define IDEM_CACHE_RETIRE_H
 
-#include "store/cache.h"
+#include "store/cache/cache.h"
 
 /* while several are removed */
 typedef struct IdemRetirement

@@ -24,7 +24,7 @@
 #include "slots/am.h"
 #include "store/idempotency.h"
 #include "store/jobs.h"
-#include "store/ratelimits.h"
+#include "store/limits/limits.h"
 
 /* removes at most max_rows of what has expired at now, and returns how many */
 typedef int64 (*ExpirySource) (TimestampTz now, int32 max_rows);
@@ -170,13 +170,13 @@ idem_care_expiry_try_lock(void)
 static int64
 expire_rate_limits(TimestampTz now, int32 max_rows)
 {
-	return idem_store_ratelimits_expire(&idem_store_ratelimits_state, now, max_rows,
-										&last_part);
+	return idem_store_limits_expire(&idem_store_limits_state, now, max_rows,
+									&last_part);
 }
 
 static int64
 expire_cooldowns(TimestampTz now, int32 max_rows)
 {
-	return idem_store_ratelimits_expire(&idem_store_ratelimits_cooldowns, now, max_rows,
-										&last_part);
+	return idem_store_limits_expire(&idem_store_limits_cooldowns, now, max_rows,
+									&last_part);
 }

@@ -14,7 +14,7 @@
 #include "engine/care/inflight.h"
 #include "engine/claims/standing.h"
 #include "pg/clock.h"
-#include "store/cache.h"
+#include "store/cache/cache.h"
 #include "store/idempotency.h"
 #include "store/jobs.h"
 #include "store/survey.h"

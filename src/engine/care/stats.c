@@ -6,7 +6,7 @@
 
 #include "engine/care/stats.h"
 #include "pg/clock.h"
-#include "store/ratelimits.h"
+#include "store/limits/limits.h"
 #include "store/stats.h"
 
 bool
@@ -54,7 +54,7 @@ idem_care_stats_read(IdemStats *stats)
 int
 idem_care_stats_longest_chain(void)
 {
-	if (!idem_store_table_is_readable(&idem_store_ratelimits_state))
+	if (!idem_store_table_is_readable(&idem_store_limits_state))
 		return 0;
-	return idem_store_ratelimits_longest_chain(&idem_store_ratelimits_state);
+	return idem_store_limits_longest_chain(&idem_store_limits_state);
 }

@@ -5,6 +5,8 @@
 #ifndef IDEM_CLAIMS_JSONTOKEN_H
 #define IDEM_CLAIMS_JSONTOKEN_H
 
+#include "pg/compat.h"
+
 /* where a reader of JSON text in UTF-8 stands */
 typedef struct IdemJsonReader
 {
@@ -39,6 +41,6 @@ extern bool idem_claims_jsontoken_skip(IdemJsonReader *reader, char punctuation)
 extern void idem_claims_jsontoken_end(IdemJsonReader *reader);
 
 /* 22P02: this is no JSON. */
-extern void idem_claims_jsontoken_reject(void) pg_attribute_noreturn();
+pg_noreturn extern void idem_claims_jsontoken_reject(void);
 
 #endif							/* IDEM_CLAIMS_JSONTOKEN_H */

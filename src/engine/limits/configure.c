@@ -20,7 +20,7 @@
 #include "engine/limits/configure.h"
 #include "engine/limits/limits.h"
 #include "store/blocker.h"
-#include "store/limitchanges.h"
+#include "store/limits/changes.h"
 
 #define MAX_PATTERNS	500
 
@@ -53,7 +53,7 @@ idem_limits_configure_set(const IdemLimitRow *row)
 static void
 set_lock(const text *resource, bool is_held)
 {
-	if (idem_store_limitrows_is_pattern(resource))
+	if (idem_store_limits_rows_is_pattern(resource))
 		set_lock_on(cstring_to_text("*"), is_held);
 	set_lock_on(resource, is_held);
 }
@@ -77,7 +77,7 @@ wait_for_others(const IdemLimitRow *row)
 	for (;;)
 	{
 		TransactionId open_xid;
-		IdemLimitStanding standing = idem_store_limitchanges_compare(row, &open_xid);
+		IdemLimitStanding standing = idem_store_limits_changes_compare(row, &open_xid);
 
 		if (!TransactionIdIsValid(open_xid))
 			return standing;
@@ -125,7 +125,7 @@ write_row(const IdemLimitRow *row)
 	nulls[15] = row->time_zone != NULL ? ' ' : 'n';
 
 	SPI_connect();
-	idem_spi_execute(idem_store_limitchanges_set_sql, lengthof(types), types, values,
+	idem_spi_execute(idem_store_limits_changes_set_sql, lengthof(types), types, values,
 					 nulls, SPI_OK_INSERT);
 	SPI_finish();
 }
@@ -133,10 +133,10 @@ write_row(const IdemLimitRow *row)
 static void
 require_few(const IdemLimitRow *row)
 {
-	if (idem_store_limitchanges_has_more(row->resource, IDEM_MAX_POLICIES))
+	if (idem_store_limits_changes_has_more(row->resource, IDEM_MAX_POLICIES))
 		idem_limits_raise_too_many(row->resource);
-	if (idem_store_limitrows_is_pattern(row->resource) &&
-		idem_store_limitchanges_has_more_patterns(MAX_PATTERNS))
+	if (idem_store_limits_rows_is_pattern(row->resource) &&
+		idem_store_limits_changes_has_more_patterns(MAX_PATTERNS))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many patterns"),
@@ -155,10 +155,10 @@ idem_limits_configure_drop(const text *resource, const text *policy)
 	bool		was_there;
 
 	set_lock(resource, true);
-	while (TransactionIdIsValid(open_xid = idem_store_limitchanges_find(resource, policy)))
+	while (TransactionIdIsValid(open_xid = idem_store_limits_changes_find(resource, policy)))
 		wait_for(open_xid, resource);
 	SPI_connect();
-	idem_spi_execute(idem_store_limitchanges_drop_sql, lengthof(types), types, values,
+	idem_spi_execute(idem_store_limits_changes_drop_sql, lengthof(types), types, values,
 					 nulls, SPI_OK_DELETE);
 	was_there = SPI_processed > 0;
 	SPI_finish();

@@ -6,7 +6,7 @@
 #ifndef IDEM_LIMITS_CONFIGURE_H
 #define IDEM_LIMITS_CONFIGURE_H
 
-#include "store/limitrows.h"
+#include "store/limits/rows.h"
 
 /*
  * Set the policy of the resource; one that stands already is not written.  Was

@@ -6,7 +6,7 @@
 
 #include "engine/limits/cooldown.h"
 #include "pg/clock.h"
-#include "store/ratelimits.h"
+#include "store/limits/limits.h"
 
 static bool read_until(const IdemSlots *slots, const IdemSlot *slot, TimestampTz *until);
 
@@ -19,7 +19,7 @@ idem_limits_cooldown_set(const text *origin, TimestampTz until)
 	bool		was_live;
 	bool		is_live;
 
-	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_cooldowns, true);
+	idem_store_limits_open(&slots, &idem_store_limits_cooldowns, true);
 	idem_slots_lock(&slots, origin, &slot);
 	was_live = read_until(&slots, &slot, &former);
 	is_live = idem_clock_now() < until;
@@ -39,7 +39,7 @@ idem_limits_cooldown_get(const text *origin, TimestampTz *until)
 	IdemSlot	slot;
 	bool		is_live;
 
-	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_cooldowns, false);
+	idem_store_limits_open(&slots, &idem_store_limits_cooldowns, false);
 	idem_slots_lock(&slots, origin, &slot);
 	is_live = read_until(&slots, &slot, until);
 	idem_slots_unlock(&slot);
@@ -66,7 +66,7 @@ idem_limits_cooldown_clear(const text *origin)
 	TimestampTz until;
 	bool		is_live;
 
-	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_cooldowns, true);
+	idem_store_limits_open(&slots, &idem_store_limits_cooldowns, true);
 	idem_slots_lock(&slots, origin, &slot);
 	is_live = read_until(&slots, &slot, &until);
 	idem_slots_remove(&slots, &slot);

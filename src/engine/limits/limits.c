@@ -17,7 +17,7 @@
 #include "engine/limits/names.h"
 #include "engine/limits/patterns.h"
 #include "pg/errors.h"
-#include "store/limitrows.h"
+#include "store/limits/rows.h"
 
 typedef struct Limits
 {
@@ -76,7 +76,7 @@ find_any(const text *resource)
 	const IdemPolicies *policies;
 
 	AcceptInvalidationMessages();
-	if (limits == NULL || !idem_store_limitrows_is_current())
+	if (limits == NULL || !idem_store_limits_rows_is_current())
 		begin_anew();
 	while (!find(resource, &policies))
 		begin_anew();
@@ -113,7 +113,7 @@ begin_anew(void)
 	begun = palloc0(sizeof(Limits));
 	begun->context = context;
 	begun->patterns = idem_limits_patterns_begin();
-	begun->snapshot = idem_store_limitrows_visit_patterns(add_pattern, begun->patterns);
+	begun->snapshot = idem_store_limits_rows_visit_patterns(add_pattern, begun->patterns);
 	idem_limits_patterns_end(begun->patterns);
 	begun->names = idem_limits_names_begin();
 	MemoryContextSwitchTo(caller);
@@ -148,10 +148,10 @@ look_up(const text *resource, const IdemPolicies **policies)
 {
 	Finding		finding = {.policies = NULL};
 
-	if (idem_store_limitrows_is_pattern(resource))
+	if (idem_store_limits_rows_is_pattern(resource))
 		return true;
 	finding.context = idem_limits_names_context(limits->names);
-	if (!idem_store_limitrows_visit_name(resource, limits->snapshot, add_policy, &finding))
+	if (!idem_store_limits_rows_visit_name(resource, limits->snapshot, add_policy, &finding))
 		return false;
 	if (finding.policies != NULL || !idem_limits_names_learn(limits->names, resource))
 		*policies = idem_limits_names_add(limits->names, resource, finding.policies);

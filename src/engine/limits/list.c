@@ -16,7 +16,7 @@
 #include "engine/limits/take.h"
 #include "pg/clock.h"
 #include "slots/list.h"
-#include "store/ratelimits.h"
+#include "store/limits/limits.h"
 
 /* names that are forgotten at once */
 #define BATCH			1000
@@ -69,7 +69,7 @@ idem_limits_list_left(const text *prefix, int max_rows, int *nrows)
 	Best		best = {.element_size = sizeof(IdemLimitLeft), .wanted = max_rows,
 	.compare = compare_left, .copy = copy_left, .let_go = let_left_go};
 
-	visit_names(&idem_store_ratelimits_state, prefix, add_left, &best);
+	visit_names(&idem_store_limits_state, prefix, add_left, &best);
 	sort(&best);
 	*nrows = best.count;
 	return (IdemLimitLeft *) best.elements;
@@ -210,7 +210,7 @@ idem_limits_list_cooldowns(const text *prefix, int max_rows, int *nrows)
 	Best		best = {.element_size = sizeof(IdemCooldown), .wanted = max_rows,
 	.compare = compare_cooldowns, .copy = copy_cooldown, .let_go = let_cooldown_go};
 
-	visit_names(&idem_store_ratelimits_cooldowns, prefix, add_cooldown, &best);
+	visit_names(&idem_store_limits_cooldowns, prefix, add_cooldown, &best);
 	sort(&best);
 	*nrows = best.count;
 	return (IdemCooldown *) best.elements;
@@ -254,7 +254,7 @@ idem_limits_list_clear(const text *prefix)
 {
 	Clearing   *clearing = palloc0(sizeof(Clearing));
 
-	visit_names(&idem_store_ratelimits_state, prefix, clear_one, clearing);
+	visit_names(&idem_store_limits_state, prefix, clear_one, clearing);
 	clear_batch(clearing);
 	return clearing->cleared;
 }

@@ -13,7 +13,7 @@
 #include "engine/limits/cooldown.h"
 #include "engine/limits/many.h"
 #include "engine/limits/take.h"
-#include "store/ratelimits.h"
+#include "store/limits/limits.h"
 
 /* A table that is found crowded grows after so many calls at the latest. */
 #define CALLS_AT_ONCE	64
@@ -43,7 +43,7 @@ idem_limits_many_take(const IdemRateCall *calls, int ncalls, bool wants_answers,
 	find_limits(calls, ncalls, visits);
 	if (calls[0].origin != NULL)
 		(void) idem_limits_cooldown_get(calls[0].origin, &cooldown);
-	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, true);
+	idem_store_limits_open(&slots, &idem_store_limits_state, true);
 	for (i = 0; i < ncalls; i++)
 		visits[i].bucket = idem_slots_bucket(&slots, calls[i].resource);
 	qsort(visits, ncalls, sizeof(Visit), compare_visits);

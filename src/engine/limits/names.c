@@ -19,7 +19,7 @@
 
 #include "engine/limits/names.h"
 #include "engine/limits/patterns.h"
-#include "store/limitrows.h"
+#include "store/limits/rows.h"
 
 /* names that are learnt at once, on each side */
 #define STRETCH_HALF	64
@@ -285,8 +285,8 @@ learn_side(Lesson *lesson, const text *name, bool is_upwards, End limit)
 	lesson->end.size = NO_END;
 	lesson->nnames = 0;
 	lesson->nentries = 0;
-	if (!idem_store_limitrows_walk(name, is_upwards ? ForwardScanDirection : BackwardScanDirection,
-								   see_name, lesson))
+	if (!idem_store_limits_rows_walk(name, is_upwards ? ForwardScanDirection : BackwardScanDirection,
+									 see_name, lesson))
 		return false;
 	if (lesson->end.size == NO_END)
 		lesson->end = limit;

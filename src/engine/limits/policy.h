@@ -9,7 +9,7 @@
 
 #include "engine/limits/calendar.h"
 #include "ratemath/types.h"
-#include "store/limitrows.h"
+#include "store/limits/rows.h"
 
 /* policies of one resource */
 #define IDEM_MAX_POLICIES		8

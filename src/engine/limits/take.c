@@ -18,7 +18,7 @@
 #include "engine/limits/take.h"
 #include "engine/limits/work.h"
 #include "pg/clock.h"
-#include "store/ratelimits.h"
+#include "store/limits/limits.h"
 
 static void take(const IdemRateCall *call, IdemRateWork *work);
 static void keep(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work);
@@ -68,7 +68,7 @@ take(const IdemRateCall *call, IdemRateWork *work)
 	IdemRateTally tally = {{0}};
 
 	idem_limits_work_prepare(call, work);
-	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, true);
+	idem_store_limits_open(&slots, &idem_store_limits_state, true);
 	idem_limits_take_one(&slots, work);
 	idem_slots_close(&slots);
 	if (call->cost > 0)
@@ -120,7 +120,7 @@ idem_limits_take_acquire_all(const IdemRateCall *calls, int ncalls)
 		idem_limits_work_prepare(&calls[i], &works[i]);
 		keys[i] = calls[i].resource;
 	}
-	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, true);
+	idem_store_limits_open(&slots, &idem_store_limits_state, true);
 	lock_all(&slots, keys, locked, works, ncalls);
 	for (i = 0; i < ncalls; i++)
 	{
@@ -210,7 +210,7 @@ idem_limits_take_record(const IdemRateCall *call)
 	IdemRateWork work;
 
 	idem_limits_work_prepare(call, &work);
-	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, true);
+	idem_store_limits_open(&slots, &idem_store_limits_state, true);
 	idem_limits_work_lock(&slots, &slot, &work);
 	idem_limits_work_force(&work);
 	if (call->cost > 0)
@@ -230,7 +230,7 @@ idem_limits_take_refund(const IdemRateCall *call, TimestampTz taken_at)
 	int			i;
 
 	idem_limits_work_prepare(call, &work);
-	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, true);
+	idem_store_limits_open(&slots, &idem_store_limits_state, true);
 	idem_limits_work_lock(&slots, &slot, &work);
 	for (i = 0; i < work.nlogs; i++)
 	{
@@ -277,7 +277,7 @@ look(const IdemRateCall *call, IdemRateWork *work, bool keeps)
 	IdemSlot	slot;
 	bool		is_there;
 
-	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, keeps);
+	idem_store_limits_open(&slots, &idem_store_limits_state, keeps);
 	idem_limits_work_lock(&slots, &slot, work);
 	is_there = idem_slots_is_there(&slot);
 	if (keeps && is_there)
@@ -355,7 +355,7 @@ idem_limits_take_reset(const text *resource)
 	IdemSlotRow row;
 	bool		is_live;
 
-	idem_store_ratelimits_open(&slots, &idem_store_ratelimits_state, true);
+	idem_store_limits_open(&slots, &idem_store_limits_state, true);
 	idem_slots_lock(&slots, resource, &slot);
 	is_live = idem_slots_get(&slots, &slot, &row) &&
 		idem_clock_now() < *row.expires_at;

@@ -1,12 +1,12 @@
 /*
- * limitchanges.h
+ * changes.h
  *		What has to be known of the configuration of rate limits by whoever
  *		changes it, and the SQL that does.
  */
-#ifndef IDEM_STORE_LIMITCHANGES_H
-#define IDEM_STORE_LIMITCHANGES_H
+#ifndef IDEM_STORE_LIMITS_CHANGES_H
+#define IDEM_STORE_LIMITS_CHANGES_H
 
-#include "store/limitrows.h"
+#include "store/limits/rows.h"
 
 /* What stands of one policy of a resource. */
 typedef enum IdemLimitStanding
@@ -20,21 +20,21 @@ typedef enum IdemLimitStanding
  * How does what is committed, or our own, stand to the row?  *open_xid is the
  * transaction that is changing it, or invalid.
  */
-extern IdemLimitStanding idem_store_limitchanges_compare(const IdemLimitRow *row,
-														 TransactionId *open_xid);
+extern IdemLimitStanding idem_store_limits_changes_compare(const IdemLimitRow *row,
+														   TransactionId *open_xid);
 
 /* A transaction that is changing the policy of the resource, any for NULL, or invalid. */
-extern TransactionId idem_store_limitchanges_find(const text *resource,
-												  const text *policy);
+extern TransactionId idem_store_limits_changes_find(const text *resource,
+													const text *policy);
 
 /* Has the resource more policies than that, committed or not? */
-extern bool idem_store_limitchanges_has_more(const text *resource, int most);
+extern bool idem_store_limits_changes_has_more(const text *resource, int most);
 
 /* Are there more patterns than that, committed or not? */
-extern bool idem_store_limitchanges_has_more_patterns(int most);
+extern bool idem_store_limits_changes_has_more_patterns(int most);
 
 /* SQL: set a limit; remove the policies of a resource, or one of them */
-extern const char *const idem_store_limitchanges_set_sql;
-extern const char *const idem_store_limitchanges_drop_sql;
+extern const char *const idem_store_limits_changes_set_sql;
+extern const char *const idem_store_limits_changes_drop_sql;
 
-#endif							/* IDEM_STORE_LIMITCHANGES_H */
+#endif							/* IDEM_STORE_LIMITS_CHANGES_H */

@@ -1,13 +1,13 @@
 /*
- * limitrows.h
+ * rows.h
  *		The configuration of rate limits, a table of rows by resource and policy.
  *
  * It is read as of now and without SIREAD locks, which a scan under a snapshot
  * would leave: a limit must not fail a SERIALIZABLE caller.  Only a parallel
  * query, which may take no snapshot, reads it as of its own.
  */
-#ifndef IDEM_STORE_LIMITROWS_H
-#define IDEM_STORE_LIMITROWS_H
+#ifndef IDEM_STORE_LIMITS_ROWS_H
+#define IDEM_STORE_LIMITS_ROWS_H
 
 #include "access/sdir.h"
 #include "datatype/timestamp.h"
@@ -39,7 +39,7 @@ typedef struct IdemLimitRow
 typedef void (*IdemLimitVisitor) (const IdemLimitRow *row, void *arg);
 
 /* Patterns end in an asterisk; all other names are exact. */
-extern bool idem_store_limitrows_is_pattern(const text *resource);
+extern bool idem_store_limits_rows_is_pattern(const text *resource);
 
 /*
  * Visit the rows of all patterns that are committed now, or our own.  From
@@ -47,16 +47,16 @@ extern bool idem_store_limitrows_is_pattern(const text *resource);
  * table changes.  Returns the snapshot that they were read by, in the current
  * memory context; NULL in a parallel query.
  */
-extern char *idem_store_limitrows_visit_patterns(IdemLimitVisitor visit, void *arg);
-extern bool idem_store_limitrows_is_current(void);
+extern char *idem_store_limits_rows_visit_patterns(IdemLimitVisitor visit, void *arg);
+extern bool idem_store_limits_rows_is_current(void);
 
 /*
  * Visit the rows of one name, likewise.  False when they are not those that
  * belong to the patterns of that snapshot: what was visited counts for nothing
  * then, and all has to be read anew.
  */
-extern bool idem_store_limitrows_visit_name(const text *resource, const char *snapshot,
-											IdemLimitVisitor visit, void *arg);
+extern bool idem_store_limits_rows_visit_name(const text *resource, const char *snapshot,
+											  IdemLimitVisitor visit, void *arg);
 
 /*
  * Visit names from this one on, upwards with it and downwards without, in the
@@ -65,16 +65,16 @@ extern bool idem_store_limitrows_visit_name(const text *resource, const char *sn
  * visited, when there is no index in that order.
  */
 typedef bool (*IdemNameVisitor) (const char *name, int size, void *arg);
-extern bool idem_store_limitrows_walk(const text *from, ScanDirection direction,
-									  IdemNameVisitor visit, void *arg);
+extern bool idem_store_limits_rows_walk(const text *from, ScanDirection direction,
+										IdemNameVisitor visit, void *arg);
 
 /* For whoever looks at the table in other ways. */
-extern IdemTableInfo idem_store_limitrows_table;
+extern IdemTableInfo idem_store_limits_rows_table;
 
 /* The index of the patterns' rows alone, or InvalidOid. */
-extern Oid	idem_store_limitrows_pattern_index(Relation rel);
+extern Oid	idem_store_limits_rows_pattern_index(Relation rel);
 
 /* false for a row that the constraints, if they were there, would not allow */
-extern bool idem_store_limitrows_describe(TupleTableSlot *slot, IdemLimitRow *row);
+extern bool idem_store_limits_rows_describe(TupleTableSlot *slot, IdemLimitRow *row);
 
-#endif							/* IDEM_STORE_LIMITROWS_H */
+#endif							/* IDEM_STORE_LIMITS_ROWS_H */

@@ -30,8 +30,8 @@
 #include "utils/tuplesort.h"
 
 #include "pg/compat.h"
+#include "store/cache/search.h"
 #include "store/index.h"
-#include "store/search.h"
 #include "store/survey.h"
 
 /* of && for arrays in an index of GIN */
@@ -76,7 +76,7 @@ static bool is_sought(const IdemEntrySearch *search, const IdemEntry *entry);
 static void put(IdemEntrySearch *search, const IdemEntry *entry, TransactionId inserter);
 
 IdemEntrySearch *
-idem_store_search_tags(IdemTable *table, ArrayType *tags)
+idem_store_cache_search_tags(IdemTable *table, ArrayType *tags)
 {
 	IdemEntrySearch *search = begin(table);
 	Relation	index = idem_store_index_open(table->rel, IDEM_CACHE_TAGS_COLUMN,
@@ -95,7 +95,7 @@ idem_store_search_tags(IdemTable *table, ArrayType *tags)
 }
 
 IdemEntrySearch *
-idem_store_search_prefix(IdemTable *table, text *prefix)
+idem_store_cache_search_prefix(IdemTable *table, text *prefix)
 {
 	IdemEntrySearch *search = begin(table);
 
@@ -290,7 +290,7 @@ is_seen(IdemEntrySearch *search, TupleTableSlot *slot, TransactionId *inserter)
 static bool
 is_sought(const IdemEntrySearch *search, const IdemEntry *entry)
 {
-	return search->tags == NULL || idem_store_search_has_any(entry, search->tags);
+	return search->tags == NULL || idem_store_cache_search_has_any(entry, search->tags);
 }
 
 static void
@@ -308,7 +308,7 @@ put(IdemEntrySearch *search, const IdemEntry *entry, TransactionId inserter)
 }
 
 bool
-idem_store_search_next(IdemEntrySearch *search, IdemFound *found)
+idem_store_cache_search_next(IdemEntrySearch *search, IdemFound *found)
 {
 	const Datum *values;
 
@@ -323,7 +323,7 @@ idem_store_search_next(IdemEntrySearch *search, IdemFound *found)
 }
 
 void
-idem_store_search_end(IdemEntrySearch *search)
+idem_store_cache_search_end(IdemEntrySearch *search)
 {
 	ExecDropSingleTupleTableSlot(search->found);
 	tuplesort_end(search->sort);
@@ -332,7 +332,7 @@ idem_store_search_end(IdemEntrySearch *search)
 }
 
 bool
-idem_store_search_has_any(const IdemEntry *entry, ArrayType *tags)
+idem_store_cache_search_has_any(const IdemEntry *entry, ArrayType *tags)
 {
 	Datum	   *mine;
 	Datum	   *theirs;

@@ -1,5 +1,5 @@
 /*
- * ratelimits.c
+ * limits.c
  *		The tables of rate limits that are changed in place: their state, and the
  *		cooldowns.
  */
@@ -9,7 +9,7 @@
 
 #include "pg/compat.h"
 #include "slots/sweep.h"
-#include "store/ratelimits.h"
+#include "store/limits/limits.h"
 
 static const IdemColumn state_columns[] = {
 	{"resource", TEXTOID},
@@ -17,7 +17,7 @@ static const IdemColumn state_columns[] = {
 	{"state", BYTEAOID},
 };
 
-IdemTableInfo idem_store_ratelimits_state = {
+IdemTableInfo idem_store_limits_state = {
 	.kind = IDEM_TABLE_SLOTS,
 	.name = "rate_limit_state",
 	.nkeys = 1,
@@ -30,7 +30,7 @@ static const IdemColumn cooldown_columns[] = {
 	{"until", TIMESTAMPTZOID},
 };
 
-IdemTableInfo idem_store_ratelimits_cooldowns = {
+IdemTableInfo idem_store_limits_cooldowns = {
 	.kind = IDEM_TABLE_SLOTS,
 	.name = "cooldowns",
 	.nkeys = 1,
@@ -39,7 +39,7 @@ IdemTableInfo idem_store_ratelimits_cooldowns = {
 };
 
 void
-idem_store_ratelimits_open(IdemSlots *slots, IdemTableInfo *info, bool for_writing)
+idem_store_limits_open(IdemSlots *slots, IdemTableInfo *info, bool for_writing)
 {
 	LOCKMODE	lockmode = for_writing ? RowExclusiveLock : AccessShareLock;
 
@@ -47,8 +47,8 @@ idem_store_ratelimits_open(IdemSlots *slots, IdemTableInfo *info, bool for_writi
 }
 
 int64
-idem_store_ratelimits_expire(IdemTableInfo *info, TimestampTz now, int64 max_rows,
-							 double *part)
+idem_store_limits_expire(IdemTableInfo *info, TimestampTz now, int64 max_rows,
+						 double *part)
 {
 	Relation	rel = idem_store_table_open_relation(info, RowExclusiveLock);
 	IdemSlotsSwept swept;
@@ -60,7 +60,7 @@ idem_store_ratelimits_expire(IdemTableInfo *info, TimestampTz now, int64 max_row
 }
 
 int
-idem_store_ratelimits_longest_chain(IdemTableInfo *info)
+idem_store_limits_longest_chain(IdemTableInfo *info)
 {
 	Relation	rel = idem_store_table_open_relation(info, AccessShareLock);
 	int			npages = idem_slots_sweep_longest_chain(rel);

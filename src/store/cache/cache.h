@@ -2,14 +2,14 @@
  * cache.h
  *		The tables of the cache: its entries, and who computes one.
  */
-#ifndef IDEM_STORE_CACHE_H
-#define IDEM_STORE_CACHE_H
+#ifndef IDEM_STORE_CACHE_CACHE_H
+#define IDEM_STORE_CACHE_CACHE_H
 
 #include "access/transam.h"
 #include "utils/array.h"
 
+#include "store/cache/sweep.h"
 #include "store/records.h"
-#include "store/sweep.h"
 
 /* the column of tags, from 0 */
 #define IDEM_CACHE_TAGS_COLUMN	3
@@ -69,4 +69,4 @@ extern int64 idem_store_cache_sweep(IdemTable *table, int32 bucket,
 /* the coarse column that expiry finds entries by, so that refreshing is HOT */
 extern int32 idem_store_cache_bucket(TimestampTz expires_at);
 
-#endif							/* IDEM_STORE_CACHE_H */
+#endif							/* IDEM_STORE_CACHE_CACHE_H */

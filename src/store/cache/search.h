@@ -6,10 +6,10 @@
  * has been inserted since may be found or not.  The entries come in the order of
  * their keys, as all who write several go through them.
  */
-#ifndef IDEM_STORE_SEARCH_H
-#define IDEM_STORE_SEARCH_H
+#ifndef IDEM_STORE_CACHE_SEARCH_H
+#define IDEM_STORE_CACHE_SEARCH_H
 
-#include "store/cache.h"
+#include "store/cache/cache.h"
 
 typedef struct IdemEntrySearch IdemEntrySearch;
 
@@ -23,15 +23,15 @@ typedef struct IdemFound
 } IdemFound;
 
 /* Entries of the open table with any of these tags, which are sorted. */
-extern IdemEntrySearch *idem_store_search_tags(IdemTable *table, ArrayType *tags);
+extern IdemEntrySearch *idem_store_cache_search_tags(IdemTable *table, ArrayType *tags);
 
 /* Entries whose key begins so, byte for byte. */
-extern IdemEntrySearch *idem_store_search_prefix(IdemTable *table, text *prefix);
+extern IdemEntrySearch *idem_store_cache_search_prefix(IdemTable *table, text *prefix);
 
-extern bool idem_store_search_next(IdemEntrySearch *search, IdemFound *found);
-extern void idem_store_search_end(IdemEntrySearch *search);
+extern bool idem_store_cache_search_next(IdemEntrySearch *search, IdemFound *found);
+extern void idem_store_cache_search_end(IdemEntrySearch *search);
 
 /* Has the entry any of these tags?  Both are sorted. */
-extern bool idem_store_search_has_any(const IdemEntry *entry, ArrayType *tags);
+extern bool idem_store_cache_search_has_any(const IdemEntry *entry, ArrayType *tags);
 
-#endif							/* IDEM_STORE_SEARCH_H */
+#endif							/* IDEM_STORE_CACHE_SEARCH_H */

@@ -17,9 +17,9 @@
 #include "utils/snapmgr.h"
 
 #include "pg/compat.h"
+#include "store/cache/sweep.h"
 #include "store/index.h"
 #include "store/survey.h"
-#include "store/sweep.h"
 
 /* a batch */
 typedef struct Batch
@@ -41,8 +41,8 @@ static bool is_behind(IdemSweep *sweep, int64 bucket, ItemPointer row);
 static bool visit_any(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg);
 
 int64
-idem_store_sweep(IdemTable *table, IdemSweep *sweep, int64 bound,
-				 IdemSweepVisitor visit, void *arg, int64 max_rows)
+idem_store_cache_sweep_rows(IdemTable *table, IdemSweep *sweep, int64 bound,
+							IdemSweepVisitor visit, void *arg, int64 max_rows)
 {
 	Batch		batch = {table, sweep, bound, visit, arg, max_rows};
 	Relation	index = idem_store_index_open(table->rel, sweep->column,

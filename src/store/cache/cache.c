@@ -17,7 +17,7 @@
 #include "utils/xid8.h"
 
 #include "pg/clock.h"
-#include "store/cache.h"
+#include "store/cache/cache.h"
 
 /* of an hour */
 #define BUCKET_US	USECS_PER_HOUR
@@ -220,7 +220,7 @@ int64
 idem_store_cache_sweep(IdemTable *table, int32 bucket, IdemSweepVisitor visit,
 					   void *arg, int64 max_rows)
 {
-	return idem_store_sweep(table, &sweep, bucket, visit, arg, max_rows);
+	return idem_store_cache_sweep_rows(table, &sweep, bucket, visit, arg, max_rows);
 }
 
 int32

@@ -1,5 +1,5 @@
 /*
- * limitrows.c
+ * rows.c
  *		The configuration of rate limits.
  *
  * Nobody may have to read all of it: of exact names there can be any number.
@@ -23,7 +23,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/compat.h"
-#include "store/limitrows.h"
+#include "store/limits/rows.h"
 #include "store/versions.h"
 
 /* the rows of patterns, and no others; without it all rows are read for them */
@@ -69,7 +69,7 @@ static const IdemColumn limit_columns[LIMIT_COLUMNS] = {
 	[LIMIT_TIME_ZONE] = {"time_zone", TEXTOID},
 };
 
-IdemTableInfo idem_store_limitrows_table = {
+IdemTableInfo idem_store_limits_rows_table = {
 	.kind = IDEM_TABLE_SETTINGS,
 	.name = "rate_limits",
 	.nkeys = 2,
@@ -100,7 +100,7 @@ static AttrNumber resource_column(Relation index);
 static bool has_nulls(const TupleTableSlot *slot, int first, int last);
 
 bool
-idem_store_limitrows_is_pattern(const text *resource)
+idem_store_limits_rows_is_pattern(const text *resource)
 {
 	int			size = VARSIZE_ANY_EXHDR(resource);
 
@@ -108,7 +108,7 @@ idem_store_limitrows_is_pattern(const text *resource)
 }
 
 char *
-idem_store_limitrows_visit_patterns(IdemLimitVisitor visit, void *arg)
+idem_store_limits_rows_visit_patterns(IdemLimitVisitor visit, void *arg)
 {
 	Look		look;
 	Oid			index;
@@ -121,10 +121,10 @@ idem_store_limitrows_visit_patterns(IdemLimitVisitor visit, void *arg)
 	 * the leader of a parallel query reads may be out of date already; a
 	 * worker ends with its query.
 	 */
-	idem_store_limitrows_table.is_loaded = OidIsValid(idem_store_limitrows_table.oid) &&
+	idem_store_limits_rows_table.is_loaded = OidIsValid(idem_store_limits_rows_table.oid) &&
 		(!IsInParallelMode() || IsParallelWorker());
 	snapshot = IsInParallelMode() ? NULL : serialize(look.snapshot);
-	index = idem_store_limitrows_pattern_index(look.rel);
+	index = idem_store_limits_rows_pattern_index(look.rel);
 	if (OidIsValid(index))
 		visit_index(&look, index);
 	else
@@ -136,7 +136,7 @@ idem_store_limitrows_visit_patterns(IdemLimitVisitor visit, void *arg)
 static void
 begin_look(Look *look, IdemLimitVisitor visit, void *arg)
 {
-	look->rel = idem_store_table_open_relation(&idem_store_limitrows_table, AccessShareLock);
+	look->rel = idem_store_table_open_relation(&idem_store_limits_rows_table, AccessShareLock);
 	look->slot = table_slot_create(look->rel, NULL);
 	look->snapshot = RegisterSnapshot(IsInParallelMode() ? GetActiveSnapshot() :
 									  GetLatestSnapshot());
@@ -154,16 +154,16 @@ end_look(Look *look)
 }
 
 Oid
-idem_store_limitrows_pattern_index(Relation rel)
+idem_store_limits_rows_pattern_index(Relation rel)
 {
-	Oid			index = idem_store_limitrows_table.other_index;
+	Oid			index = idem_store_limits_rows_table.other_index;
 
 	if (!OidIsValid(index))
 	{
 		index = find_pattern_index(rel);
 		/* not when an invalidation came in the middle of the search */
-		if (OidIsValid(idem_store_limitrows_table.oid))
-			idem_store_limitrows_table.other_index = index;
+		if (OidIsValid(idem_store_limits_rows_table.oid))
+			idem_store_limits_rows_table.other_index = index;
 	}
 	return index;
 }
@@ -220,7 +220,7 @@ visit_pattern(const IdemLimitRow *row, void *arg)
 {
 	Look	   *look = arg;
 
-	if (idem_store_limitrows_is_pattern(row->resource))
+	if (idem_store_limits_rows_is_pattern(row->resource))
 		look->visit(row, look->arg);
 }
 
@@ -245,20 +245,20 @@ visit_row(Look *look)
 	if (look->former != NULL &&
 		table_tuple_satisfies_snapshot(look->rel, look->slot, look->former) != is_visible)
 		return false;
-	if (is_visible && idem_store_limitrows_describe(look->slot, &row))
+	if (is_visible && idem_store_limits_rows_describe(look->slot, &row))
 		look->visit(&row, look->arg);
 	return true;
 }
 
 bool
-idem_store_limitrows_is_current(void)
+idem_store_limits_rows_is_current(void)
 {
-	return idem_store_limitrows_table.is_loaded;
+	return idem_store_limits_rows_table.is_loaded;
 }
 
 bool
-idem_store_limitrows_visit_name(const text *resource, const char *snapshot,
-								IdemLimitVisitor visit, void *arg)
+idem_store_limits_rows_visit_name(const text *resource, const char *snapshot,
+								  IdemLimitVisitor visit, void *arg)
 {
 	bool		is_same = true;
 	Look		look;
@@ -293,11 +293,11 @@ resource_column(Relation index)
 }
 
 bool
-idem_store_limitrows_walk(const text *from, ScanDirection direction,
-						  IdemNameVisitor visit, void *arg)
+idem_store_limits_rows_walk(const text *from, ScanDirection direction,
+							IdemNameVisitor visit, void *arg)
 {
 	bool		is_upwards = ScanDirectionIsForward(direction);
-	Relation	rel = idem_store_table_open_relation(&idem_store_limitrows_table, AccessShareLock);
+	Relation	rel = idem_store_table_open_relation(&idem_store_limits_rows_table, AccessShareLock);
 	Relation	index = index_open(idem_compat_primary_key_index(rel), AccessShareLock);
 	bool		is_ordered = resource_column(index) == 1;
 	bool		goes_on = is_ordered;
@@ -325,7 +325,7 @@ idem_store_limitrows_walk(const text *from, ScanDirection direction,
 }
 
 bool
-idem_store_limitrows_describe(TupleTableSlot *slot, IdemLimitRow *row)
+idem_store_limits_rows_describe(TupleTableSlot *slot, IdemLimitRow *row)
 {
 	const Datum *values;
 

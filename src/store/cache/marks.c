@@ -21,7 +21,7 @@
 
 #include "pg/compat.h"
 #include "store/blocker.h"
-#include "store/marks.h"
+#include "store/cache/marks.h"
 #include "store/records.h"
 
 #define OF_EPOCH		'e'
@@ -68,13 +68,13 @@ static bool remove_old(IdemTable *table, TupleTableSlot *slot, void *arg);
 static text *epoch_name(void);
 
 void
-idem_store_marks_open(IdemTable *table, LOCKMODE lockmode)
+idem_store_cache_marks_open(IdemTable *table, LOCKMODE lockmode)
 {
 	idem_store_table_open(table, &marks_table, lockmode);
 }
 
 text *
-idem_store_marks_name(char kind, const text *name)
+idem_store_cache_marks_name(char kind, const text *name)
 {
 	int			size = VARSIZE_ANY_EXHDR(name);
 	text	   *result = palloc(VARHDRSZ + 1 + size);
@@ -86,7 +86,7 @@ idem_store_marks_name(char kind, const text *name)
 }
 
 void
-idem_store_marks_find(IdemTable *table, text *name, IdemMarked *marked)
+idem_store_cache_marks_find(IdemTable *table, text *name, IdemMarked *marked)
 {
 	IdemKey		key = key_of(name);
 
@@ -119,10 +119,10 @@ xid_in(TupleTableSlot *slot)
  * has the longest of these prefixes in common with it: so few looks find all.
  */
 void
-idem_store_marks_visit_prefixes(IdemTable *table, const text *key,
-								IdemMarkVisitor visit, void *arg)
+idem_store_cache_marks_visit_prefixes(IdemTable *table, const text *key,
+									  IdemMarkVisitor visit, void *arg)
 {
-	text	   *name = idem_store_marks_name(IDEM_MARK_OF_PREFIX, key);
+	text	   *name = idem_store_cache_marks_name(IDEM_MARK_OF_PREFIX, key);
 	bool		goes_on = true;
 
 	while (goes_on && VARSIZE_ANY_EXHDR(name) > 0)
@@ -137,7 +137,7 @@ idem_store_marks_visit_prefixes(IdemTable *table, const text *key,
 		size = common_size(found, name);
 		if (size == VARSIZE_ANY_EXHDR(found))
 		{
-			idem_store_marks_find(table, found, &marked);
+			idem_store_cache_marks_find(table, found, &marked);
 			goes_on = visit(&marked, arg);
 			size--;
 		}
@@ -182,7 +182,7 @@ common_size(const text *a, const text *b)
 }
 
 void
-idem_store_marks_put(IdemTable *table, text *name, FullTransactionId xid)
+idem_store_cache_marks_put(IdemTable *table, text *name, FullTransactionId xid)
 {
 	TransactionId blocker;
 
@@ -231,7 +231,7 @@ bucket_of(FullTransactionId xid)
 }
 
 bool
-idem_store_marks_try_raise(IdemTable *table, text *name, FullTransactionId xid)
+idem_store_cache_marks_try_raise(IdemTable *table, text *name, FullTransactionId xid)
 {
 	IdemKey		key = key_of(name);
 	Datum		values[MARK_COLUMNS];
@@ -248,9 +248,9 @@ idem_store_marks_try_raise(IdemTable *table, text *name, FullTransactionId xid)
 }
 
 int64
-idem_store_marks_remove(IdemTable *table, FullTransactionId before, int64 max_rows)
+idem_store_cache_marks_remove(IdemTable *table, FullTransactionId before, int64 max_rows)
 {
-	return idem_store_sweep(table, &sweep, bucket_of(before), remove_old, &before, max_rows);
+	return idem_store_cache_sweep_rows(table, &sweep, bucket_of(before), remove_old, &before, max_rows);
 }
 
 static bool
@@ -263,7 +263,7 @@ remove_old(IdemTable *table, TupleTableSlot *slot, void *arg)
 }
 
 bool
-idem_store_marks_epoch(IdemTable *table, FullTransactionId *epoch)
+idem_store_cache_marks_epoch(IdemTable *table, FullTransactionId *epoch)
 {
 	IdemKey		key = key_of(epoch_name());
 
@@ -287,14 +287,14 @@ epoch_name(void)
 }
 
 void
-idem_store_marks_begin_epoch(void)
+idem_store_cache_marks_begin_epoch(void)
 {
 	Datum		values[MARK_COLUMNS];
 	bool		isnull[MARK_COLUMNS];
 	IdemTable	table;
 
 	form(epoch_name(), GetTopFullTransactionId(), values, isnull);
-	idem_store_marks_open(&table, RowExclusiveLock);
+	idem_store_cache_marks_open(&table, RowExclusiveLock);
 	(void) idem_store_tuple_insert(&table, values, isnull);
 	idem_store_table_close(&table);
 }

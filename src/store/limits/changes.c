@@ -1,5 +1,5 @@
 /*
- * limitchanges.c
+ * changes.c
  *		What has to be known of the configuration of rate limits by whoever
  *		changes it.
  *
@@ -12,14 +12,14 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "store/limitchanges.h"
+#include "store/limits/changes.h"
 #include "store/versions.h"
 
 /* the columns of the key */
 #define RESOURCE_COLUMN	1
 #define POLICY_COLUMN	2
 
-const char *const idem_store_limitchanges_set_sql =
+const char *const idem_store_limits_changes_set_sql =
 "INSERT INTO idemstore.rate_limits VALUES"
 " ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
 " ON CONFLICT (resource, policy) DO UPDATE SET algorithm = excluded.algorithm,"
@@ -34,7 +34,7 @@ const char *const idem_store_limitchanges_set_sql =
 " min_user_reserved = excluded.min_user_reserved,"
 " enforced = excluded.enforced, time_zone = excluded.time_zone";
 
-const char *const idem_store_limitchanges_drop_sql =
+const char *const idem_store_limits_changes_drop_sql =
 "DELETE FROM idemstore.rate_limits"
 " WHERE resource OPERATOR(pg_catalog.=) $1"
 " AND ($2 IS NULL OR policy OPERATOR(pg_catalog.=) $2)";
@@ -57,16 +57,16 @@ static bool has_more(IdemTable *table, Oid index, int nkeys, const Datum *keys,
 static IdemVisit see_name(TupleTableSlot *slot, void *arg);
 
 IdemLimitStanding
-idem_store_limitchanges_compare(const IdemLimitRow *row, TransactionId *open_xid)
+idem_store_limits_changes_compare(const IdemLimitRow *row, TransactionId *open_xid)
 {
 	IdemKey		key = {{PointerGetDatum(row->resource), PointerGetDatum(row->policy)}};
 	IdemLimitStanding result = IDEM_LIMIT_ABSENT;
 	IdemLimitRow found;
 	IdemTable	table;
 
-	idem_store_table_open(&table, &idem_store_limitrows_table, AccessShareLock);
+	idem_store_table_open(&table, &idem_store_limits_rows_table, AccessShareLock);
 	if (idem_store_versions_find(&table, &key))
-		result = idem_store_limitrows_describe(table.base.slot, &found) && is_same(&found, row) ?
+		result = idem_store_limits_rows_describe(table.base.slot, &found) && is_same(&found, row) ?
 			IDEM_LIMIT_STANDS : IDEM_LIMIT_DIFFERS;
 	*open_xid = open_xid_of(&table);
 	idem_store_table_close(&table);
@@ -117,7 +117,7 @@ is_same_span(const Interval *a, const Interval *b)
 }
 
 TransactionId
-idem_store_limitchanges_find(const text *resource, const text *policy)
+idem_store_limits_changes_find(const text *resource, const text *policy)
 {
 	Datum		keys[] = {PointerGetDatum(resource)};
 	Names		policies = {.column = POLICY_COLUMN, .most = INT_MAX};
@@ -125,7 +125,7 @@ idem_store_limitchanges_find(const text *resource, const text *policy)
 	IdemTable	table;
 	ListCell   *cell;
 
-	idem_store_table_open(&table, &idem_store_limitrows_table, AccessShareLock);
+	idem_store_table_open(&table, &idem_store_limits_rows_table, AccessShareLock);
 	if (policy != NULL)
 		policies.names = list_make1((void *) policy);
 	else
@@ -145,29 +145,29 @@ idem_store_limitchanges_find(const text *resource, const text *policy)
 }
 
 bool
-idem_store_limitchanges_has_more(const text *resource, int most)
+idem_store_limits_changes_has_more(const text *resource, int most)
 {
 	Datum		keys[] = {PointerGetDatum(resource)};
 	Names		seen = {.column = POLICY_COLUMN, .most = most};
 	IdemTable	table;
 	bool		result;
 
-	idem_store_table_open(&table, &idem_store_limitrows_table, AccessShareLock);
+	idem_store_table_open(&table, &idem_store_limits_rows_table, AccessShareLock);
 	result = has_more(&table, RelationGetRelid(table.pkey), lengthof(keys), keys, &seen);
 	idem_store_table_close(&table);
 	return result;
 }
 
 bool
-idem_store_limitchanges_has_more_patterns(int most)
+idem_store_limits_changes_has_more_patterns(int most)
 {
 	Names		seen = {.column = RESOURCE_COLUMN, .most = most};
 	IdemTable	table;
 	Oid			index;
 	bool		result;
 
-	idem_store_table_open(&table, &idem_store_limitrows_table, AccessShareLock);
-	index = idem_store_limitrows_pattern_index(table.rel);
+	idem_store_table_open(&table, &idem_store_limits_rows_table, AccessShareLock);
+	index = idem_store_limits_rows_pattern_index(table.rel);
 	result = has_more(&table, OidIsValid(index) ? index : RelationGetRelid(table.pkey),
 					  0, NULL, &seen);
 	idem_store_table_close(&table);
@@ -192,7 +192,7 @@ see_name(TupleTableSlot *slot, void *arg)
 	text	   *name = DatumGetTextPP(slot_getattr(slot, seen->column, &isnull));
 	ListCell   *cell;
 
-	if (seen->column == RESOURCE_COLUMN && !idem_store_limitrows_is_pattern(name))
+	if (seen->column == RESOURCE_COLUMN && !idem_store_limits_rows_is_pattern(name))
 		return IDEM_VISIT_NEXT;
 	foreach(cell, seen->names)
 	{

@@ -6,8 +6,8 @@
  * stay until VACUUM.  So a sweep remembers how far its session has come, and the
  * next batch reads none of them again.
  */
-#ifndef IDEM_STORE_SWEEP_H
-#define IDEM_STORE_SWEEP_H
+#ifndef IDEM_STORE_CACHE_SWEEP_H
+#define IDEM_STORE_CACHE_SWEEP_H
 
 #include "store/table.h"
 
@@ -28,7 +28,7 @@ typedef bool (*IdemSweepVisitor) (IdemTable *table, TupleTableSlot *slot, void *
  * Visit the rows whose column is at most so, until max_rows of them are removed.
  * Returns how many.  Less than that means that the next sweep begins anew.
  */
-extern int64 idem_store_sweep(IdemTable *table, IdemSweep *sweep, int64 bound,
-							  IdemSweepVisitor visit, void *arg, int64 max_rows);
+extern int64 idem_store_cache_sweep_rows(IdemTable *table, IdemSweep *sweep, int64 bound,
+										 IdemSweepVisitor visit, void *arg, int64 max_rows);
 
-#endif							/* IDEM_STORE_SWEEP_H */
+#endif							/* IDEM_STORE_CACHE_SWEEP_H */
