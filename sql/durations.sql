@@ -62,10 +62,11 @@ SELECT idemstore.start_processing('ns', lease => make_interval(secs => 100e6));
 SELECT idemstore.set_cooldown('origin', to_timestamp(1767225600000));
 
 -- the settings have the same bounds
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 SET idemstore.default_lease = '32 d';
 SET idemstore.default_job_timeout = '32 d';
 SET idemstore.default_wait = '25 h';
+\set VERBOSITY terse
 SET idemstore.default_lease = '31 d';
 SET idemstore.default_job_timeout = '31 d';
 SET idemstore.default_wait = '24 h';
