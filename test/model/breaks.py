@@ -22,15 +22,15 @@ BREAKS = (
     ),
     Break(
         "the mark of an invalidation",
-        "		idem_store_cache_put_mark(&marks, &mark);\n",
-        "		(void) mark;\n",
+        "		idem_store_marks_put(&marks, names[i], xid);\n",
+        "		(void) xid;\n",
         "no value older than a committed invalidation, fenced",
     ),
     Break(
-        "the lock of a name",
-        "	result = LockAcquire(&tag, lockmode, false, dont_wait);\n	if (result == LOCKACQUIRE_OK)\n",
-        "	result = LOCKACQUIRE_OK;\n	if (result == LOCKACQUIRE_OK)\n",
-        "no value older than a committed invalidation, fenced",
+        "the search for who is storing",
+        "	*inserter = search->dirty.xmin;\n	return true;\n",
+        "	*inserter = search->dirty.xmin;\n	return false;\n",
+        "no value older than a committed invalidation",
     ),
     Break(
         "the wake-up of waiters",

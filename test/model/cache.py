@@ -22,6 +22,7 @@ class Lease:
     span: int
     versions: dict = None
     only_in: object = None
+    since: int = None
     is_warming: bool = False
     is_refused: bool = False
 
@@ -131,11 +132,18 @@ class Cache(Family):
             if last is not None and self.driver.is_steady(tx) and last.statement.answered < statement.sent:
                 history.check("one computes a value", last.kind != "lease", f"{tx} computes {key}, too: {statement}", about, statement)
         lease = Lease(key, fence, statement, span)
+        lease.since = self.oldest_snapshot(session, statement)
         self.fences[key][fence] = lease
         self.leases.append(lease)
         del self.leases[:-KEPT_LEASES]
         session.tx.add(self, "lease", f"l:{key}", statement)
         return lease
+
+    def oldest_snapshot(self, session, statement):
+        """Of what its session has in use."""
+        cursor = session.tx.last(self, "cursor")
+        is_open = cursor is not None and cursor.kind == "cursor"
+        return min(statement.snapshot, cursor.statement.snapshot) if is_open else statement.snapshot
 
     def is_being_computed(self, key, statement):
         now = instant(statement.clock)
@@ -237,10 +245,10 @@ class Cache(Family):
     def refused(self, write, statement):
         history, lease = self.driver.history, write.lease
         history.counts["fenced stores refused"] += 1
-        lease.is_refused = True
         key = write.key
-        is_lost = lease.is_over(statement.clock) or lease.tx.status != "committed" and lease.tx is not statement.tx
+        is_lost = lease.is_refused or lease.is_over(statement.clock) or lease.tx.status != "committed" and lease.tx is not statement.tx
         is_lost = is_lost or (key, lease.fence) in self.used or max(self.fences[key]) > lease.fence
+        lease.is_refused = True
         if statement.is_quiet and not is_lost and not self.fresh.has_reason_to_refuse(write, statement):
             history.counts["fenced stores refused without a known reason"] += 1
 

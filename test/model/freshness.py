@@ -179,7 +179,7 @@ class Freshness(Family):
     def has_reason_to_refuse(self, write, statement):
         """Whether an invalidation of one of its names is not in the snapshot."""
         names = set(covering(write.key, write.tags))
-        since = write.lease.statement.snapshot
+        since = write.lease.since
         if any(cover.tx.ack >= since for name in names for cover in self.covers[name]):
             return True
         for tx in self.driver.open_transactions():

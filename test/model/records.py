@@ -90,18 +90,16 @@ class Records(Family):
         statement = yield calls.start_processing(key, call, **named)
         outcome = statement.row["outcome"]
         if outcome == "started":
-            return self.started(session, key, owner, statement, LEASES[lease], named["ttl"])
+            return self.started(session, key, owner, statement, LEASES[lease])
         if outcome in ("replay", "failed"):
             self.replayed(key, statement)
         return None
 
-    def started(self, session, key, owner, statement, span, ttl):
+    def started(self, session, key, owner, statement, span):
         fence = int(statement.row["fence"])
         former = self.fences[key].get(fence)
         again = former is not None and owner is not None and former.owner == owner
-        if again:
-            self.check_lease(key, statement, span, ttl)
-        else:
+        if not again:
             self.check_fence(key, fence, former, statement)
             self.check_alone(session, key, statement)
         claim = Claim(key, fence, owner, statement)
@@ -109,7 +107,9 @@ class Records(Family):
             self.fences[key][fence] = claim
         self.claims.append(claim)
         del self.claims[:-KEPT_CLAIMS]
-        session.tx.add(self, "held" if again else "claimed", key, statement, fence=fence)
+        effect = session.tx.add(self, "held" if again else "claimed", key, statement, fence=fence)
+        if again:
+            self.check_lease(effect, span)
         return claim
 
     def check_fence(self, key, fence, former, statement):
@@ -137,13 +137,17 @@ class Records(Family):
         is_taken = row["end"] > now and (row["status"] in FINAL or row["lease_end"] > now)
         self.check("a live record is not started again", not is_taken, lambda: f"{row}: {statement}", key, statement)
 
-    def check_lease(self, key, statement, span, ttl):
-        """Starting again as the same owner holds the claim as long as asked."""
+    def check_lease(self, effect, span):
+        """Starting again as the same owner holds the claim as long as asked, unless
+        that is undone, or the attempt given up."""
+        key, statement = effect.name, effect.statement
         asked = statement.clock + span
 
         def look(tx):
             row = self.table.rows.get(key)
             if row is None or row["fence"] != statement.row["fence"] or row["status"] != "processing":
+                return
+            if effect not in tx.effects or row["lease_end"] == 0:
                 return
             is_right = row["lease_end"] >= min(asked, row["end"])
             self.check("the same owner again has the lease that he asks for", is_right, f"{row}: {statement}", key, statement)
