@@ -85,11 +85,15 @@ form_row(TupleDesc desc, int ncolumns, const Datum *values, const bool *isnull)
 {
 	Datum	   *all_values = palloc(desc->natts * sizeof(Datum));
 	bool	   *all_isnull = palloc(desc->natts * sizeof(bool));
+	HeapTuple	result;
 
 	memset(all_isnull, true, desc->natts * sizeof(bool));
 	memcpy(all_values, values, ncolumns * sizeof(Datum));
 	memcpy(all_isnull, isnull, ncolumns * sizeof(bool));
-	return heap_form_tuple(desc, all_values, all_isnull);
+	result = heap_form_tuple(desc, all_values, all_isnull);
+	pfree(all_values);
+	pfree(all_isnull);
+	return result;
 }
 
 /* cheaper than to let the executor find out that none is broken */

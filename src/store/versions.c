@@ -32,6 +32,7 @@ static IdemScan open_search(IdemTable *table, const IdemSearch *search);
 static bool find_own(const IdemScan *scan, Snapshot snapshot);
 static bool is_own(TupleTableSlot *slot);
 static bool is_removed_by_us(TupleTableSlot *slot, Snapshot snapshot);
+static void forget(IdemTable *table);
 static bool probe_once(const IdemScan *scan);
 static bool is_only_version(const IdemTable *table);
 static bool find_latest(const IdemScan *scan, IdemVisitor visit, void *arg);
@@ -50,6 +51,26 @@ idem_store_versions_probe(IdemTable *table, const IdemKey *key)
 	do
 		CHECK_FOR_INTERRUPTS();
 	while (!probe_once(&scan));
+}
+
+bool
+idem_store_versions_at(IdemTable *table, const ItemPointerData * row)
+{
+	TupleTableSlot *slot = idem_store_table_scan_slot(table);
+	ItemPointerData tid = *row;
+	SnapshotData dirty;
+
+	forget(table);
+	InitDirtySnapshot(dirty);
+	if (!table_tuple_fetch_row_version(table->rel, &tid, &dirty, slot))
+		return false;
+	if (TransactionIdIsValid(dirty.xmin) || TransactionIdIsValid(dirty.xmax))
+	{
+		ExecClearTuple(slot);
+		return false;
+	}
+	idem_store_scan_keep(table, &table->base, InvalidTransactionId);
+	return true;
 }
 
 bool
@@ -212,6 +233,14 @@ is_removed_by_us(TupleTableSlot *slot, Snapshot snapshot)
 	return result;
 }
 
+static void
+forget(IdemTable *table)
+{
+	idem_store_scan_clear(&table->base);
+	idem_store_scan_clear(&table->pending);
+	table->is_base_locked = false;
+}
+
 /* false when what was seen did not hold to the end */
 static bool
 probe_once(const IdemScan *scan)
@@ -222,9 +251,7 @@ probe_once(const IdemScan *scan)
 	IdemSpeculation speculation = {0};
 	bool		has_two_bases = false;
 
-	idem_store_scan_clear(&table->base);
-	idem_store_scan_clear(&table->pending);
-	table->is_base_locked = false;
+	forget(table);
 	InitDirtySnapshot(dirty);
 	desc = idem_store_scan_begin(scan, &dirty);
 	while (!has_two_bases && !is_only_version(table) &&

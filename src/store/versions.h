@@ -17,6 +17,12 @@
  */
 extern void idem_store_versions_probe(IdemTable *table, const IdemKey *key);
 
+/*
+ * Fill base with the version that lies there, if it is committed or our own and
+ * nobody is changing it.  Is it?
+ */
+extern bool idem_store_versions_at(IdemTable *table, const ItemPointerData * row);
+
 /* As probe, but when there is no base, that is certain.  Is there one? */
 extern bool idem_store_versions_find(IdemTable *table, const IdemKey *key);
 

@@ -102,14 +102,19 @@ int64
 idem_cache_delete_many(text **keys, int n)
 {
 	int64		nlive = 0;
+	IdemTable	table;
 	int			i;
 
+	idem_store_cache_open(&table, RowExclusiveLock);
 	for (i = 0; i < n; i++)
 	{
+		bool		was_live = false;
+
 		CHECK_FOR_INTERRUPTS();
-		if (idem_cache_remove(keys[i]))
-			nlive++;
+		idem_cache_change_found(&table, keys[i], NULL, remove_entry, &was_live);
+		nlive += was_live;
 	}
+	idem_store_table_close(&table);
 	idem_count_many(IDEM_COUNT_DELETED, nlive);
 	return nlive;
 }

@@ -20,16 +20,21 @@
 /* a write, and the last look at what it writes */
 typedef struct Write
 {
+	IdemTable  *table;
 	text	   *key;
+	const		ItemPointerData *row;	/* where to look first, or NULL */
 	IdemEntryChange change;
 	IdemEntryPatience patience; /* NULL: waits for everybody */
 	void	   *arg;
-	IdemTable	table;
 	TransactionId blocker;		/* to be waited for */
 	bool		is_given_up;
 } Write;
 
+static void run(Write *write);
+static void wait_for_blocker(Write *write);
 static bool try_change(Write *write);
+static void look(Write *write);
+static bool is_there_still(Write *write);
 static bool change_base(Write *write);
 static bool change_nothing(Write *write);
 static IdemEntryAction decide(Write *write, const IdemEntry *old, IdemEntry *new);
@@ -46,35 +51,76 @@ bool
 idem_cache_change_entry_if(text *key, IdemEntryChange change,
 						   IdemEntryPatience patience, void *arg)
 {
-	Write		write = {.key = key, .change = change, .patience = patience, .arg = arg};
+	IdemTable	table;
+	Write		write = {.table = &table, .key = key, .change = change, .patience = patience, .arg = arg};
 
-	while (!try_change(&write) && !write.is_given_up)
+	idem_store_cache_open(&table, RowExclusiveLock);
+	run(&write);
+	idem_store_table_close(&table);
+	return !write.is_given_up;
+}
+
+void
+idem_cache_change_found(IdemTable *table, text *key, const ItemPointerData * row,
+						IdemEntryChange change, void *arg)
+{
+	Write		write = {.table = table, .key = key, .row = row, .change = change, .arg = arg};
+
+	run(&write);
+}
+
+static void
+run(Write *write)
+{
+	while (!try_change(write) && !write->is_given_up)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (TransactionIdIsValid(write.blocker))
-			idem_store_blocker_wait(write.blocker);
+		write->row = NULL;
+		if (TransactionIdIsValid(write->blocker))
+			wait_for_blocker(write);
 	}
-	if (!write.is_given_up)
-		idem_wait_wake(&idem_store_cache_leases, key, NULL);
-	return !write.is_given_up;
+	if (!write->is_given_up)
+		idem_wait_wake(&idem_store_cache_leases, write->key, NULL);
+}
+
+/* with nothing open, as anywhere */
+static void
+wait_for_blocker(Write *write)
+{
+	idem_store_table_close(write->table);
+	idem_store_blocker_wait(write->blocker);
+	idem_store_cache_open(write->table, RowExclusiveLock);
 }
 
 /* false when the row moved on, or somebody is in the way */
 static bool
 try_change(Write *write)
 {
-	IdemKey		key = idem_store_cache_key(write->key);
-	bool		is_done;
-
 	write->blocker = InvalidTransactionId;
-	idem_store_cache_open(&write->table, RowExclusiveLock);
-	idem_store_versions_probe(&write->table, &key);
-	if (idem_store_versions_has_base(&write->table))
-		is_done = change_base(write);
-	else
-		is_done = !is_blocked(write, NULL) && change_nothing(write);
-	idem_store_table_close(&write->table);
-	return is_done;
+	look(write);
+	if (idem_store_versions_has_base(write->table))
+		return change_base(write);
+	return !is_blocked(write, NULL) && change_nothing(write);
+}
+
+static void
+look(Write *write)
+{
+	IdemKey		key = idem_store_cache_key(write->key);
+
+	if (write->row == NULL || !idem_store_versions_at(write->table, write->row) ||
+		!is_there_still(write))
+		idem_store_versions_probe(write->table, &key);
+}
+
+/* Another entry may have taken its place. */
+static bool
+is_there_still(Write *write)
+{
+	IdemEntry	entry;
+
+	idem_store_cache_read(write->table->base.slot, &entry);
+	return idem_store_records_equal((struct varlena *) entry.key, (struct varlena *) write->key);
 }
 
 static bool
@@ -84,11 +130,11 @@ change_base(Write *write)
 	IdemEntry	new;
 	IdemEntryAction action;
 
-	idem_store_cache_read(write->table.base.slot, &old);
+	idem_store_cache_read(write->table->base.slot, &old);
 	if (is_blocked(write, &old))
 		return false;
 	action = decide(write, &old, &new);
-	return action == IDEM_ENTRY_LEAVE || write_base(&write->table, action, &new);
+	return action == IDEM_ENTRY_LEAVE || write_base(write->table, action, &new);
 }
 
 /* An insertion finds out whether there is really nothing. */
@@ -100,9 +146,9 @@ change_nothing(Write *write)
 	IdemEntryAction action = decide(write, NULL, &new);
 
 	if (action == IDEM_ENTRY_LEAVE || action == IDEM_ENTRY_DROP)
-		return !idem_store_versions_find(&write->table, &key) &&
-			!idem_store_versions_has_pending(&write->table);
-	return idem_store_cache_insert(&write->table, &new);
+		return !idem_store_versions_find(write->table, &key) &&
+			!idem_store_versions_has_pending(write->table);
+	return idem_store_cache_insert(write->table, &new);
 }
 
 /* Nobody gets a transaction id for what is left as it is. */
@@ -133,7 +179,7 @@ decide(Write *write, const IdemEntry *old, IdemEntry *new)
 static bool
 is_blocked(Write *write, const IdemEntry *old)
 {
-	IdemTable  *table = &write->table;
+	IdemTable  *table = write->table;
 	IdemEntryWriter writer = {.old = old};
 	IdemEntry	new;
 

@@ -43,6 +43,13 @@ typedef bool (*IdemEntryPatience) (const IdemEntryWriter *writer, void *arg);
  */
 extern void idem_cache_change_entry(text *key, IdemEntryChange change, void *arg);
 
+/*
+ * Likewise, in the open table, which is opened anew when somebody has to be waited
+ * for.  The entry was found at this row, which may be NULL.
+ */
+extern void idem_cache_change_found(IdemTable *table, text *key, const ItemPointerData * row,
+									IdemEntryChange change, void *arg);
+
 /* Likewise, but false, and nothing is done, when a writer is not waited for. */
 extern bool idem_cache_change_entry_if(text *key, IdemEntryChange change,
 									   IdemEntryPatience patience, void *arg);

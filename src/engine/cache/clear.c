@@ -50,7 +50,7 @@ idem_cache_invalidate_tags(ArrayType *tags)
 		Removal		removal = {.tags = tags};
 
 		CHECK_FOR_INTERRUPTS();
-		idem_cache_change_entry(found.key, remove_tagged, &removal);
+		idem_cache_change_found(&table, found.key, &found.row, remove_tagged, &removal);
 		nlive += removal.was_live;
 	}
 	idem_store_cache_search_end(search);
@@ -90,7 +90,7 @@ idem_cache_clear(text *prefix)
 		CHECK_FOR_INTERRUPTS();
 		if (may_stay(&found))
 			continue;
-		idem_cache_change_entry(found.key, drop, &was_live);
+		idem_cache_change_found(&table, found.key, &found.row, drop, &was_live);
 		nlive += was_live;
 	}
 	idem_store_cache_search_end(search);
