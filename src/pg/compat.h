@@ -226,6 +226,11 @@ typedef const VacuumParams IdemVacuumParams;
 					 CommandId cid, uint32 options, Snapshot snapshot, \
 					 Snapshot crosscheck, bool wait, TM_FailureData *failure, \
 					 LockTupleMode *mode, IdemIndexUpdate *indexes)
+#define idem_compat_analyze_callback(name) \
+	bool		name(TableScanDesc desc, double *live, double *dead, \
+					 TupleTableSlot *slot)
+#define idem_compat_analyze_next(routine) \
+	((routine)->scan_analyze_next_tuple(desc, live, dead, slot))
 #define idem_compat_copy_for_cluster_callback(name) \
 	void		name(Relation old, Relation new, Relation index, bool use_sort, \
 					 TransactionId oldest_xmin, Snapshot snapshot, \
@@ -243,6 +248,11 @@ typedef struct VacuumParams IdemVacuumParams;
 					 CommandId cid, Snapshot snapshot, Snapshot crosscheck, \
 					 bool wait, TM_FailureData *failure, LockTupleMode *mode, \
 					 IdemIndexUpdate *indexes)
+#define idem_compat_analyze_callback(name) \
+	bool		name(TableScanDesc desc, TransactionId oldest_xmin, double *live, \
+					 double *dead, TupleTableSlot *slot)
+#define idem_compat_analyze_next(routine) \
+	((routine)->scan_analyze_next_tuple(desc, oldest_xmin, live, dead, slot))
 #define idem_compat_copy_for_cluster_callback(name) \
 	void		name(Relation old, Relation new, Relation index, bool use_sort, \
 					 TransactionId oldest_xmin, TransactionId *xid_cutoff, \

@@ -17,6 +17,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "pg/compat.h"
 #include "slots/list.h"
 #include "slots/meta.h"
 #include "slots/scan.h"
@@ -51,8 +52,7 @@ static void store_from_page(Relation rel, Page page, BlockNumber block,
 static bool next_sample_block(TableScanDesc scan, SampleScanState *state);
 static bool next_sample_row(TableScanDesc scan, SampleScanState *state,
 							TupleTableSlot *slot);
-static bool next_to_analyze(TableScanDesc scan, TransactionId oldest_xmin,
-							double *live, double *dead, TupleTableSlot *slot);
+static idem_compat_analyze_callback(next_to_analyze);
 static void remember_map(Relation rel);
 static bool is_of_bucket(Relation rel, Page page, OffsetNumber offset);
 
@@ -259,13 +259,12 @@ next_sample_row(TableScanDesc desc, SampleScanState *state, TupleTableSlot *slot
 }
 
 /* The heap's scan keeps the page locked from row to row. */
-static bool
-next_to_analyze(TableScanDesc desc, TransactionId oldest_xmin, double *live,
-				double *dead, TupleTableSlot *slot)
+static
+idem_compat_analyze_callback(next_to_analyze)
 {
 	const TableAmRoutine *heap = GetHeapamTableAmRoutine();
 
-	while (heap->scan_analyze_next_tuple(desc, oldest_xmin, live, dead, slot))
+	while (idem_compat_analyze_next(heap))
 	{
 		Page		page = BufferGetPage(((BufferHeapTupleTableSlot *) slot)->buffer);
 

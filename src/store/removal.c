@@ -85,7 +85,7 @@ begin_walk(Walk *walk, IdemTable *table, const IdemRange *range, Snapshot snapsh
 	if (walk->index != NULL)
 		begin_index_scan(walk, range, snapshot);
 	else
-		walk->table_scan = table_beginscan(table->rel, snapshot, 0, NULL);
+		walk->table_scan = idem_compat_table_beginscan(table->rel, snapshot);
 }
 
 static void

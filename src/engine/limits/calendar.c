@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "engine/limits/calendar.h"
+#include "pg/compat.h"
 
 /* further than any clock was ever set */
 #define MAX_CHANGE	(3 * USECS_PER_DAY)
