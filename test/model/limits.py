@@ -198,9 +198,9 @@ class Limits(Family):
             yield from self.ask_split(resource)
 
     def ask_split(self, resource):
-        since = self.asked.get(resource)
         statement = yield calls.adaptive_rate_limit_status(resource, about=(f"r:{resource}",))
         row = statement.row
+        since = self.asked.get(resource)
         whole = int(row["user_reserved"]) + int(row["background_max"])
         self.check("both pools are the quota", whole == self.quota(resource), lambda: str(statement), resource, statement)
         if since is not None and statement.clock >= since and statement.is_quiet and resource not in self.uncertain:
