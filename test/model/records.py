@@ -98,7 +98,7 @@ class Records(Family):
     def started(self, session, key, owner, statement, span):
         fence = int(statement.row["fence"])
         former = self.fences[key].get(fence)
-        again = former is not None and owner is not None and former.owner == owner
+        again = owner is not None and self.is_owned_by(owner, key, fence, former)
         if not again:
             self.check_fence(key, fence, former, statement)
             self.check_alone(session, key, statement)
@@ -111,6 +111,11 @@ class Records(Family):
         if again:
             self.check_lease(effect, span)
         return claim
+
+    def is_owned_by(self, owner, key, fence, claim):
+        """Who claimed it may have committed, and not have been answered yet."""
+        row = self.table.rows.get(key)
+        return claim.owner == owner if claim else row is not None and (row["fence"], row["owner"]) == (str(fence), owner)
 
     def check_fence(self, key, fence, former, statement):
         self.check(
