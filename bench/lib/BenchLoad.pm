@@ -2,7 +2,7 @@
 # many clients, and says how many it has done in what time.
 #
 #	pgbench		prepared statements, through the Unix socket
-#	redis-benchmark	without pipelining, through the Unix socket
+#	redis-benchmark	through the Unix socket, without pipelining if not said
 #	memcaslap	through loopback, for it knows nothing else
 #	limits.mjs	Node.js, with the libraries that its users have
 package BenchLoad;
@@ -27,7 +27,8 @@ my $scripts = 0;
 #
 # A side has one of these, in whose text {name} stands for one of the values:
 #	pgbench => script
-#	redis => [ [ command ], ... ], one after the other
+#	redis => [ [ command ], ... ], one after the other; with pipeline => n, so many
+#		commands are one operation
 #	memcached => { get | set => bytes of the value }
 #	node => [ argument of limits.mjs, ... ]
 sub run_load ($servers, $side, %order)
@@ -66,21 +67,22 @@ sub _pgbench ($servers, $side, %order)
 sub _redis_benchmark ($servers, $side, %order)
 {
 	# it knows no rate of what it does within a millisecond
-	my $ops = $order{ops} < 500 ? 500 : int($order{ops});
+	my $pipeline = $side->{pipeline} // 1;
+	my $ops = ($order{ops} < 500 ? 500 : int($order{ops})) * $pipeline;
 	my $seconds = 0;
 
 	for my $command (@{ $side->{redis} })
 	{
 		my $output = _output(
 			@{ $order{on_cores} }, 'redis-benchmark', '-s', $servers->socket_of($side->{system}), '-c', $order{clients},
-			'-n', $ops, '-r', $order{values}{keys} // 1, '--csv',
+			'-n', $ops, '-P', $pipeline, '-r', $order{values}{keys} // 1, '--csv',
 			map { s/\{(\w+)\}/$order{values}{$1} \/\/ die "no value $1"/ger } @$command);
 		my ($rate) = $output =~ /^".*",?"([\d.]+)","[\d.]+","[\d.]+","[\d.]+","[\d.]+","[\d.]+","[\d.]+"$/m;
 
 		die "redis-benchmark did not do its work:\n$output" unless $rate;
 		$seconds += $ops / $rate;
 	}
-	return { ops => $ops, seconds => $seconds };
+	return { ops => $ops / $pipeline, seconds => $seconds };
 }
 
 # It sets a window of keys first, which is as short as it can be.

@@ -29,7 +29,7 @@ my $resources = 100_000;
 
 my %title_of = (
 	idemstore => 'idemstore', plpgsql => 'PL/pgSQL', sql => 'SQL, prepared', redis => 'Redis',
-	window => 'Redis, Lua window', log => 'Redis, Lua log', memcached => 'memcached', select1 => 'SELECT 1',
+	rows => '100 rows of acquire', window => 'Redis, Lua window', log => 'Redis, Lua log', memcached => 'memcached', select1 => 'SELECT 1',
 	nextval => 'nextval', empty => 'empty C function', select => 'SELECT by primary key', insert => 'plain INSERT',
 	postgres => 'rate-limiter-flexible, PostgreSQL', flexible => 'rate-limiter-flexible, Redis',
 	one => 'cache_get, one by one');
@@ -213,6 +213,8 @@ sub _ratelimit
 	my $redis = sub ($lua, $name, $quota, $period) {
 		return { lua => $lua, redis => [ [ 'EVALSHA', '{sha}', 1, $name, $quota, $period ] ] };
 	};
+	my $many = join('', map { "\\set k$_ random(:first, :last)\n" } 1 .. 100);
+	my $names = 'ARRAY[' . join(', ', map { ":k$_\::text" } 1 .. 100) . ']';
 	my $floors = sub {
 		return (
 			select1 => _pgbench("SELECT 1;\n"),
@@ -246,6 +248,15 @@ sub _ratelimit
 			family => 'ratelimit', name => 'hot', title => 'acquire, one hot key', keys => 1,
 			sides => { $sides->(1_000_000, $key), sql => _pgbench($key . $upsert), select1 => _pgbench("SELECT 1;\n") },
 			against => [ [ 'select1', 0.9, 1 ], [ 'window', 1.0, 1 ], [ 'log' ], [ 'plpgsql' ], [ 'sql' ] ] },
+		{
+			# redis-benchmark's pipeline answers in the end, as one call does
+			family => 'ratelimit', name => 'many', title => 'acquire_many of 100, 100,000 keys', keys => $resources, batch => 100,
+			before => [ "CALL bench.make_resources($first_key, $resources)" ],
+			sides => {
+				idemstore => _pgbench($many . "SELECT idemstore.acquire_many($names);\n"),
+				rows => _pgbench($many . "SELECT idemstore.acquire(k) FROM unnest($names) AS k;\n"),
+				window => { %{ $redis->($window, 'window:__rand_int__', 1_000_000, 3_600_000) }, pipeline => 100 } },
+			against => [ [ 'rows' ], [ 'window', 1.5, 1 ] ] },
 		{
 			family => 'ratelimit', name => 'denied', title => 'acquire, 99 % denied', keys => 100,
 			sides => {

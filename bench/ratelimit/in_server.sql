@@ -3,8 +3,9 @@
 --
 --	own	a PL/pgSQL loop of calls, each call a transaction of its own
 --	rows	one query that calls the function for every row
+--	many	a hundred names at once: one call, or a hundred rows of calls
 --
--- In both, side "nothing" is the same without a call, and "empty" calls a C
+-- In all of them, side "nothing" is the same without a call, and "empty" calls a C
 -- function that does nothing. A row that one transaction changes again and again
 -- only gets slower, so the rivals are timed in "own" alone.
 --
@@ -12,7 +13,7 @@
 
 CREATE FUNCTION bench.empty(
 	resource text,
-	cost integer DEFAULT 1,
+	cost bigint DEFAULT 1,
 	priority text DEFAULT NULL,
 	quota bigint DEFAULT NULL,
 	per interval DEFAULT NULL,
@@ -114,6 +115,34 @@ FROM (VALUES
 		('denied', $$'denied-0'$$)) AS names (what, name)
 \gexec
 
+SELECT format($source$
+	CREATE PROCEDURE bench.many_%1$s(this_round integer, calls integer)
+	LANGUAGE plpgsql
+	AS $body$
+	DECLARE
+		names text[];
+		began timestamptz;
+		ended timestamptz;
+	BEGIN
+		SELECT array_agg('keys-' || i %% 1000 ORDER BY random()) INTO names FROM generate_series(1, calls) AS i;
+		COMMIT;
+		began := clock_timestamp();
+		FOR i IN 0 .. calls / 100 - 1 LOOP
+			PERFORM %2$s;
+			COMMIT;
+		END LOOP;
+		ended := clock_timestamp();
+		INSERT INTO bench.timings
+		VALUES (this_round, 'many keys', %1$L, extract(epoch FROM ended - began) * 1000000 / calls);
+	END
+	$body$
+$source$, side, call)
+FROM (VALUES
+		('nothing', 'cardinality(names[i * 100 + 1 : i * 100 + 100])'),
+		('idemstore', 'idemstore.acquire_many(names[i * 100 + 1 : i * 100 + 100])'),
+		('rows', 'count(idemstore.acquire(name)) FROM unnest(names[i * 100 + 1 : i * 100 + 100]) AS name')) AS sides (side, call)
+\gexec
+
 -- Every key is there, and the rivals' plans are those of a table in use. Round
 -- 0 warms up.
 SELECT count(idemstore.acquire(resource)), count(counter.acquire(resource, quota, per)),
@@ -136,4 +165,8 @@ FROM generate_series(0, :rounds) AS round, bench.cases,
 WHERE (loop = 'own' OR side IN ('nothing', 'empty', 'idemstore'))
 	AND NOT (what = 'hot' AND side = 'exact_log')
 ORDER BY round, loop, what, random()
+\gexec
+SELECT format('CALL bench.many_%s(%s, %s)', side, round, :rows)
+FROM generate_series(0, :rounds) AS round, unnest('{nothing,idemstore,rows}'::text[]) AS side
+ORDER BY round, random()
 \gexec

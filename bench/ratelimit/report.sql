@@ -42,3 +42,12 @@ JOIN (VALUES
 ) AS lines (line, call, loop, what) USING (call)
 WHERE rival = 'empty'
 ORDER BY line;
+
+\echo
+\echo acquire_many of 100 names / 100 rows of acquire, a name, 1000 resources, :rounds rounds, net of the loop
+\echo
+\echo '| net | quartiles | target | acquire_many, µs a name | rows, µs a name |'
+\echo '|---|---|---|---|---|'
+SELECT format('| %s | 0.4 | %s | %s |', bench.shown(ratio), bench.shown(our_us, 2), bench.shown(their_us, 2))
+FROM bench.server_ratios
+WHERE call = 'many keys' AND rival = 'rows';

@@ -1,5 +1,4 @@
--- One request, in a transaction of its own, and the answer. The whole quota is
--- back one window after the latest admission, which was this one if allowed.
+-- One request, in a transaction of its own, and the answer.
 INSERT INTO answers
-SELECT allowed, CASE WHEN allowed THEN reset_at - interval '1 s' ELSE clock_timestamp() END
+SELECT allowed, decided_at, reason
 FROM idemstore.consume('login/mallory');

@@ -16,3 +16,13 @@ FROM answers,
 	floor(extract(epoch FROM at - first) + 1) AS second
 GROUP BY ROLLUP (second)
 ORDER BY second;
+
+-- What the limits beside it say: one that is only tried, and one by the calendar.
+SELECT E'\nin the shadow, a limit of 50 a second: would have denied '
+	|| to_char(count(*) FILTER (WHERE reason = 'shadow'), 'FM999,999,990')
+	|| ' of the ' || to_char(count(*) FILTER (WHERE allowed), 'FM999,999,990') || ' admitted'
+FROM answers;
+SELECT 'in the calendar, a limit of 1,000,000 a day: ' || to_char(remaining, 'FM999,999,990') || ' left until '
+	|| to_char(reset_at, 'HH24:MI') || ' tonight, counted by ' || current_setting('TimeZone')
+FROM idemstore.rate_limit_status('login/mallory')
+WHERE policy = 'day';

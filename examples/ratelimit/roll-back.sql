@@ -1,6 +1,6 @@
 -- The same, but the transaction that asked is rolled back.
 BEGIN;
-SELECT allowed, CASE WHEN allowed THEN reset_at - interval '1 s' ELSE clock_timestamp() END AS at
+SELECT allowed, decided_at AS at, reason
 FROM idemstore.consume('login/mallory') \gset
 ROLLBACK;
-INSERT INTO answers VALUES (:allowed, :at);
+INSERT INTO answers VALUES (:allowed, :at, :reason);

@@ -25,10 +25,12 @@ static void refuse(IdemRateVerdict *verdict, IdemRateReason reason,
 bool
 idem_ratemath_settle(IdemRateState *state, const IdemRateLimit *limit, int64 now)
 {
-	if (state->algorithm != limit->algorithm &&
-		!(is_counted(state->algorithm) && is_counted(limit->algorithm)))
-		return convert(state, limit, now);
-	state->algorithm = limit->algorithm;
+	if (state->algorithm != limit->algorithm)
+	{
+		if (!is_counted(state->algorithm) || !is_counted(limit->algorithm))
+			return convert(state, limit, now);
+		state->algorithm = limit->algorithm;
+	}
 	switch (state->algorithm)
 	{
 		case IDEM_SLIDING_WINDOW:

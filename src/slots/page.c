@@ -17,7 +17,19 @@
 
 #define PageLink(page)	((IdemSlotsLink *) PageGetSpecialPointer(page))
 
-static bool has_key(Page page, ItemId item, const text *key);
+/* A name that is looked for, so that other ones are told from it at once. */
+typedef struct WantedName
+{
+	const char *bytes;
+	Size		size;
+	uint32		header;			/* as it is in a row */
+	uint32		ending;			/* in which names that begin alike differ */
+} WantedName;
+
+
+static inline WantedName name_of(const text *key);
+static inline uint32 ending_of(const char *bytes, Size size);
+static inline bool has_name(Page page, ItemId item, const WantedName *name);
 static bool has_varlena(const char *data, Size size, Size position);
 static bool has_column(HeapTupleHeader header, int column);
 static void require_plain_storage(TupleDesc desc);
@@ -61,13 +73,14 @@ OffsetNumber
 idem_slots_page_find(Page page, int natts, const text *key, OffsetNumber *gone)
 {
 	OffsetNumber last = PageGetMaxOffsetNumber(page);
+	WantedName	name = name_of(key);
 	IdemSlotRow row;
 	OffsetNumber offset;
 
 	*gone = InvalidOffsetNumber;
 	for (offset = 1; offset <= last; offset++)
 	{
-		if (!has_key(page, PageGetItemId(page, offset), key) ||
+		if (!has_name(page, PageGetItemId(page, offset), &name) ||
 			!idem_slots_page_place(page, offset, natts, &row))
 			continue;
 		if (!is_gone(row.header))
@@ -77,22 +90,43 @@ idem_slots_page_find(Page page, int natts, const text *key, OffsetNumber *gone)
 	return InvalidOffsetNumber;
 }
 
-/* a look at the name alone, which nearly all rows of a page get */
-static bool
-has_key(Page page, ItemId item, const text *key)
+static inline WantedName
+name_of(const text *key)
 {
-	Size		size = VARSIZE_ANY_EXHDR(key);
+	WantedName	name = {.bytes = VARDATA_ANY(key), .size = VARSIZE_ANY_EXHDR(key)};
+
+	SET_VARSIZE(&name.header, VARHDRSZ + name.size);
+	name.ending = ending_of(name.bytes, name.size);
+	return name;
+}
+
+static inline uint32
+ending_of(const char *bytes, Size size)
+{
+	uint32		ending = 0;
+
+	if (size >= sizeof(ending))
+		memcpy(&ending, bytes + size - sizeof(ending), sizeof(ending));
+	return ending;
+}
+
+/* a look at the name alone, which nearly all rows of a page get */
+static inline bool
+has_name(Page page, ItemId item, const WantedName *name)
+{
 	HeapTupleHeader header;
 	const char *data;
+	uint32		length;
 
 	if (!ItemIdIsNormal(item))
 		return false;
-	header = (HeapTupleHeader) PageGetItem(page, item);
-	if (header->t_hoff + VARHDRSZ + size > ItemIdGetLength(item))
+	header = (HeapTupleHeader) ((char *) page + ItemIdGetOffset(item));
+	if (header->t_hoff + VARHDRSZ + name->size > ItemIdGetLength(item))
 		return false;
 	data = (const char *) header + header->t_hoff;
-	return VARATT_IS_4B_U(data) && VARSIZE(data) == VARHDRSZ + size &&
-		memcmp(VARDATA(data), VARDATA_ANY(key), size) == 0;
+	memcpy(&length, data, sizeof(length));
+	return length == name->header && ending_of(data + VARHDRSZ, name->size) == name->ending &&
+		memcmp(data + VARHDRSZ, name->bytes, name->size) == 0;
 }
 
 bool

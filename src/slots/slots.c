@@ -46,6 +46,7 @@
 #include "slots/slots.h"
 #include "slots/split.h"
 
+static inline void lock_slot(IdemSlots *slots, IdemSlot *slot);
 static void begin_slot(const IdemSlots *slots, const text *key, IdemSlot *slot);
 static bool lock_bucket(const IdemSlots *slots, IdemSlot *slot);
 static bool belongs(const IdemSlot *slot);
@@ -92,6 +93,12 @@ void
 idem_slots_lock(IdemSlots *slots, const text *key, IdemSlot *slot)
 {
 	begin_slot(slots, key, slot);
+	lock_slot(slots, slot);
+}
+
+static inline void
+lock_slot(IdemSlots *slots, IdemSlot *slot)
+{
 	slots->locked = slot;
 	slots->nlocked = 1;
 	if (idem_slots_meta_map(slots->rel) == NULL)
@@ -99,6 +106,15 @@ idem_slots_lock(IdemSlots *slots, const text *key, IdemSlot *slot)
 	while (!lock_bucket(slots, slot))
 		read_newer_map(slots->rel);
 	find_row(slots, slot);
+}
+
+void
+idem_slots_lock_hashed(IdemSlots *slots, const text *key, uint64 hash, IdemSlot *slot)
+{
+	memset(slot, 0, sizeof(IdemSlot));
+	slot->key = key;
+	slot->hash = hash;
+	lock_slot(slots, slot);
 }
 
 static void
@@ -110,13 +126,19 @@ begin_slot(const IdemSlots *slots, const text *key, IdemSlot *slot)
 		slot->hash = idem_slots_meta_hash(slots->rel, key);
 }
 
+uint64
+idem_slots_hash(const IdemSlots *slots, const text *key)
+{
+	return idem_slots_meta_map(slots->rel) == NULL ? 0 :
+		idem_slots_meta_hash(slots->rel, key);
+}
+
 uint32
-idem_slots_bucket(const IdemSlots *slots, const text *key)
+idem_slots_bucket(const IdemSlots *slots, uint64 hash)
 {
 	const IdemSlotsMap *map = idem_slots_meta_map(slots->rel);
 
-	return map == NULL ? 0 :
-		idem_slots_map_bucket(idem_slots_meta_hash(slots->rel, key), map->nbuckets);
+	return map == NULL ? 0 : idem_slots_map_bucket(hash, map->nbuckets);
 }
 
 /* False, with no lock, when the map is old. */

@@ -33,10 +33,13 @@ extern void idem_slots_lock(IdemSlots *slots, const text *key, IdemSlot *slot);
 extern void idem_slots_unlock(IdemSlot *slot);
 
 /*
- * The bucket that the key would be looked for in now, for whoever visits many
- * in the order of their blocks.
+ * The same in two steps, for whoever visits many in the order of their buckets:
+ * the hash, and the bucket that the key would be looked for in now.
  */
-extern uint32 idem_slots_bucket(const IdemSlots *slots, const text *key);
+extern uint64 idem_slots_hash(const IdemSlots *slots, const text *key);
+extern uint32 idem_slots_bucket(const IdemSlots *slots, uint64 hash);
+extern void idem_slots_lock_hashed(IdemSlots *slots, const text *key, uint64 hash,
+								   IdemSlot *slot);
 
 /*
  * Lock the buckets of several different keys, in an order that all keep, each

@@ -55,6 +55,8 @@ foreach my $language (sort keys %command_of)
 
 my ($output) = run_command([ "$examples/ratelimit/run", '2' ]);
 like($output, qr/^most admitted in any window of a second: 100 of 100$/m, 'rate limit: it holds under attack');
+like($output, qr/^in the shadow, a limit of 50 a second: would have denied [1-9]\d* of the [1-9]\d* admitted$/m, 'rate limit: one that is tried tells');
+like($output, qr/^in the calendar, a limit of 1,000,000 a day: 999,\d{3} left until 00:00 tonight, counted by \S+$/m, 'rate limit: one by the calendar counts');
 
 $node->stop;
 done_testing();

@@ -17,9 +17,11 @@ idem_limits_args_call(PG_FUNCTION_ARGS, IdemRateCall *call, IdemRateLimit *given
 {
 	call->resource = idem_args_long_name(fcinfo, 0, "resource");
 	call->cost = idem_args_natural_bigint(fcinfo, 1, "cost");
-	call->is_user = idem_limits_args_is_user(PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2));
+	call->is_user = !PG_ARGISNULL(2) && idem_limits_args_is_user(PG_GETARG_TEXT_PP(2));
 	call->origin = NULL;
-	idem_limits_args_given(fcinfo, 3, !PG_ARGISNULL(2), call, given);
+	call->given = NULL;
+	if (!PG_ARGISNULL(3) || !PG_ARGISNULL(4))
+		idem_limits_args_given(fcinfo, 3, !PG_ARGISNULL(2), call, given);
 }
 
 bool
@@ -65,12 +67,6 @@ idem_limits_args_given(PG_FUNCTION_ARGS, int arg, bool has_priority, IdemRateCal
 	given->period = idem_limits_policy_span_us(&per);
 	given->burst = given->quota;
 	call->given = given;
-}
-
-const text *
-idem_limits_args_origin(PG_FUNCTION_ARGS, int arg)
-{
-	return PG_ARGISNULL(arg) ? NULL : idem_args_long_name(fcinfo, arg, "origin");
 }
 
 Interval

@@ -24,9 +24,6 @@ extern void idem_limits_args_given(PG_FUNCTION_ARGS, int arg, bool has_priority,
 /* background for NULL */
 extern bool idem_limits_args_is_user(const text *priority);
 
-/* NULL for an SQL NULL */
-extern const text *idem_limits_args_origin(PG_FUNCTION_ARGS, int arg);
-
 /* more than zero and at most 366 days, without months */
 extern Interval idem_limits_args_period(PG_FUNCTION_ARGS, int arg, const char *name);
 

@@ -195,7 +195,8 @@ decode_many(PG_FUNCTION_ARGS, IdemRateLimit *given, int *ncalls)
 	if (requests.count > MAX_MANY)
 		raise_too_many(MAX_MANY);
 	idem_limits_args_given(fcinfo, 3, !PG_ARGISNULL(2), &common, given);
-	common.origin = idem_limits_args_origin(fcinfo, 5);
+	if (!PG_ARGISNULL(5))
+		common.origin = idem_args_long_name(fcinfo, 5, "origin");
 	calls = palloc(requests.count * sizeof(IdemRateCall));
 	for (i = 0; i < requests.count; i++)
 	{

@@ -41,7 +41,8 @@ idemstore_acquire_0_3(PG_FUNCTION_ARGS)
 
 	idem_args_require_writable("acquire()");
 	idem_limits_args_call(fcinfo, &call, &given);
-	call.origin = idem_limits_args_origin(fcinfo, 5);
+	if (!PG_ARGISNULL(5))
+		call.origin = idem_args_long_name(fcinfo, 5, "origin");
 	PG_RETURN_BOOL(idem_limits_take_acquire(&call));
 }
 
@@ -56,7 +57,8 @@ idemstore_consume_0_3(PG_FUNCTION_ARGS)
 
 	idem_args_require_writable("consume()");
 	idem_limits_args_call(fcinfo, &call, &given);
-	call.origin = idem_limits_args_origin(fcinfo, 5);
+	if (!PG_ARGISNULL(5))
+		call.origin = idem_args_long_name(fcinfo, 5, "origin");
 	idem_limits_take_consume(&call, &answer);
 	idem_limits_verdict_put(&answer, values, isnull);
 	PG_RETURN_DATUM(idem_result_composite(idem_result_type(fcinfo->flinfo),

@@ -15,6 +15,7 @@ static bool is_permanent(IdemRateReason reason);
 static int	find_longest_denial(const IdemRateWork *work);
 static int	find_tightest(const IdemRateWork *work);
 static bool is_tighter(const IdemRateVerdict *a, const IdemRateVerdict *b);
+static IdemRateReason reason_of(const IdemRateWork *work);
 
 /* Where several deny, the wait must be long enough for all. */
 void
@@ -122,22 +123,35 @@ idem_limits_answer_compare(const void *a, const void *b)
 }
 
 void
-idem_limits_answer_note(const IdemRateWork *work, IdemRateTally *tally)
+idem_limits_answer_count(const IdemRateWork *work)
+{
+	idem_count_one(IDEM_COUNT_ALLOWED + reason_of(work));
+	if (work->is_allowed && work->shadow >= 0)
+		idem_count_one(IDEM_COUNT_SHADOW);
+}
+
+/* what is allowed is counted as that, whatever is in the shadow */
+static IdemRateReason
+reason_of(const IdemRateWork *work)
 {
 	IdemRateAnswer answer;
 
 	if (work->is_allowed)
-	{
-		tally->count[IDEM_RATE_OK]++;
-		tally->count[IDEM_RATE_SHADOW] += work->shadow >= 0;
-		return;
-	}
+		return IDEM_RATE_OK;
 	idem_limits_answer_sum(work, &answer);
-	tally->count[answer.verdict.reason]++;
+	return answer.verdict.reason;
 }
 
 void
-idem_limits_answer_count(const IdemRateTally *tally)
+idem_limits_answer_note(const IdemRateWork *work, IdemRateTally *tally)
+{
+	tally->count[reason_of(work)]++;
+	if (work->is_allowed && work->shadow >= 0)
+		tally->count[IDEM_RATE_SHADOW]++;
+}
+
+void
+idem_limits_answer_count_all(const IdemRateTally *tally)
 {
 	int			i;
 

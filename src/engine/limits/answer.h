@@ -25,15 +25,17 @@ extern void idem_limits_answer_sum(const IdemRateWork *work, IdemRateAnswer *ans
 /* what one of them says */
 extern void idem_limits_answer_one(const IdemRateWork *work, int i, IdemRateAnswer *answer);
 
-/* how many requests had such an outcome; all zero at first */
+/* Count the outcome; nothing may be locked. */
+extern void idem_limits_answer_count(const IdemRateWork *work);
+
+/* The same for many: how many had which outcome, all zero at first. */
 typedef struct IdemRateTally
 {
 	int64		count[IDEM_RATE_REASONS];
 } IdemRateTally;
 
-/* Note the outcome, and count what was noted; nothing may be locked. */
 extern void idem_limits_answer_note(const IdemRateWork *work, IdemRateTally *tally);
-extern void idem_limits_answer_count(const IdemRateTally *tally);
+extern void idem_limits_answer_count_all(const IdemRateTally *tally);
 
 /* Which is the tighter one?  For qsort, by policy where it is all the same. */
 extern int	idem_limits_answer_compare(const void *a, const void *b);

@@ -36,7 +36,7 @@ typedef struct Finding
 
 static Limits *limits = NULL;
 
-static const IdemPolicies *find_any(const text *resource);
+static inline const IdemPolicies *find_any(const text *resource);
 static void begin_anew(void);
 static void add_pattern(const IdemLimitRow *row, void *arg);
 static bool find(const text *resource, const IdemPolicies **policies);
@@ -70,7 +70,7 @@ idem_limits_search(const text *resource)
 }
 
 /* NULL for none */
-static const IdemPolicies *
+static inline const IdemPolicies *
 find_any(const text *resource)
 {
 	const IdemPolicies *policies;

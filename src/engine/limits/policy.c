@@ -58,6 +58,18 @@ idem_limits_policy_append(IdemPolicies *policies, const IdemPolicy *policy)
 	return policies;
 }
 
+void
+idem_limits_policy_turn_to(const IdemPolicies *policies, TimestampTz instant)
+{
+	int			i;
+
+	for (i = 0; i < policies->count; i++)
+	{
+		if (policies->policy[i].calendar != NULL)
+			idem_limits_calendar_turn_to(policies->policy[i].calendar, instant);
+	}
+}
+
 bool
 idem_limits_policy_equal(const IdemPolicies *a, const IdemPolicies *b)
 {

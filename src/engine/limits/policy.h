@@ -41,6 +41,9 @@ extern IdemPolicies *idem_limits_policy_add(IdemPolicies *policies, const IdemLi
 extern IdemPolicies *idem_limits_policy_append(IdemPolicies *policies,
 											   const IdemPolicy *policy);
 
+/* Have the windows of the calendar that hold the instant; raises 22023. */
+extern void idem_limits_policy_turn_to(const IdemPolicies *policies, TimestampTz instant);
+
 extern bool idem_limits_policy_equal(const IdemPolicies *a, const IdemPolicies *b);
 
 /* microseconds, days being 24 hours; the span must have no months */

@@ -21,6 +21,7 @@
 #include "store/limits/limits.h"
 
 static void take(const IdemRateCall *call, IdemRateWork *work);
+static inline void take_locked(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work);
 static void keep(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work);
 static void lock_all(IdemSlots *slots, const text *const *keys, IdemSlot *locked,
 					 IdemRateWork *works, int n);
@@ -65,32 +66,37 @@ static void
 take(const IdemRateCall *call, IdemRateWork *work)
 {
 	IdemSlots	slots;
-	IdemRateTally tally = {{0}};
+	IdemSlot	slot;
 
 	idem_limits_work_prepare(call, work);
 	idem_store_limits_open(&slots, &idem_store_limits_state, true);
-	idem_limits_take_one(&slots, work);
+	idem_limits_work_lock(&slots, &slot, work);
+	take_locked(&slots, &slot, work);
 	idem_slots_close(&slots);
 	if (call->cost > 0)
-	{
-		idem_limits_answer_note(work, &tally);
-		idem_limits_answer_count(&tally);
-	}
+		idem_limits_answer_count(work);
 }
 
 void
-idem_limits_take_one(IdemSlots *slots, IdemRateWork *work)
+idem_limits_take_one(IdemSlots *slots, uint64 hash, IdemRateWork *work)
 {
-	int64		cost = work->call->cost;
 	IdemSlot	slot;
 
-	idem_limits_work_lock(slots, &slot, work);
+	idem_limits_work_lock_hashed(slots, hash, &slot, work);
+	take_locked(slots, &slot, work);
+}
+
+static inline void
+take_locked(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work)
+{
+	int64		cost = work->call->cost;
+
 	idem_limits_work_decide(work, cost);
 	if (work->is_allowed)
 		idem_limits_work_record(work);
 	if (cost > 0 && (work->is_allowed || work->must_keep))
-		keep(slots, &slot, work);
-	idem_slots_unlock(&slot);
+		keep(slots, slot, work);
+	idem_slots_unlock(slot);
 }
 
 static void
@@ -109,7 +115,6 @@ idem_limits_take_acquire_all(const IdemRateCall *calls, int ncalls)
 	IdemRateWork *works = palloc(ncalls * sizeof(IdemRateWork));
 	IdemSlot   *locked = palloc(ncalls * sizeof(IdemSlot));
 	const text **keys = palloc(ncalls * sizeof(text *));
-	IdemRateTally tally = {{0}};
 	int			decisive = 0;
 	bool		is_allowed = true;
 	IdemSlots	slots;
@@ -132,8 +137,7 @@ idem_limits_take_acquire_all(const IdemRateCall *calls, int ncalls)
 	record_all(&slots, locked, works, ncalls, is_allowed);
 	idem_slots_unlock_all(locked, ncalls);
 	idem_slots_close(&slots);
-	idem_limits_answer_note(&works[decisive], &tally);
-	idem_limits_answer_count(&tally);
+	idem_limits_answer_count(&works[decisive]);
 	return is_allowed;
 }
 

@@ -19,7 +19,7 @@ extern void idem_limits_take_consume(const IdemRateCall *call, IdemRateAnswer *a
  * The steps of both, for many calls: take with the table open, and say what
  * remains then.
  */
-extern void idem_limits_take_one(IdemSlots *slots, IdemRateWork *work);
+extern void idem_limits_take_one(IdemSlots *slots, uint64 hash, IdemRateWork *work);
 extern void idem_limits_take_answer(IdemRateWork *work, IdemRateAnswer *answer);
 
 /* Take the requests of different resources if all are allowed, else none. */

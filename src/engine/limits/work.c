@@ -8,6 +8,9 @@
 #include "engine/limits/work.h"
 #include "pg/clock.h"
 
+static inline void begin(const IdemRateCall *call, const IdemPolicies *policies,
+						 TimestampTz cooldown, IdemRateWork *work);
+static bool read_row(const IdemSlotRow *row, IdemRateWork *work);
 static void turn_to(IdemRateLog *log, TimestampTz instant);
 static bool holds(const IdemRateLimit *window, TimestampTz instant);
 static bool settle(IdemRateLog *log, TimestampTz now, bool *must_keep_always);
@@ -19,13 +22,20 @@ idem_limits_work_prepare(const IdemRateCall *call, IdemRateWork *work)
 
 	if (call->origin != NULL)
 		(void) idem_limits_cooldown_get(call->origin, &cooldown);
-	idem_limits_work_begin(call, call->given == NULL ? idem_limits_find(call->resource) : NULL,
-						   cooldown, work);
+	begin(call, call->given == NULL ? idem_limits_find(call->resource) : NULL, cooldown,
+		  work);
 }
 
 void
 idem_limits_work_begin(const IdemRateCall *call, const IdemPolicies *policies,
 					   TimestampTz cooldown, IdemRateWork *work)
+{
+	begin(call, policies, cooldown, work);
+}
+
+static inline void
+begin(const IdemRateCall *call, const IdemPolicies *policies, TimestampTz cooldown,
+	  IdemRateWork *work)
 {
 	int			i;
 
@@ -81,10 +91,28 @@ idem_limits_work_turn(IdemRateWork *work)
 void
 idem_limits_work_lock(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work)
 {
+	IdemSlotRow row;
+
 	for (;;)
 	{
 		idem_slots_lock(slots, work->call->resource, slot);
-		if (idem_limits_work_look_up(slots, slot, work))
+		if (read_row(idem_slots_get(slots, slot, &row) ? &row : NULL, work))
+			return;
+		idem_slots_unlock(slot);
+		idem_limits_work_turn(work);
+	}
+}
+
+void
+idem_limits_work_lock_hashed(IdemSlots *slots, uint64 hash, IdemSlot *slot,
+							 IdemRateWork *work)
+{
+	IdemSlotRow row;
+
+	for (;;)
+	{
+		idem_slots_lock_hashed(slots, work->call->resource, hash, slot);
+		if (read_row(idem_slots_get(slots, slot, &row) ? &row : NULL, work))
 			return;
 		idem_slots_unlock(slot);
 		idem_limits_work_turn(work);
@@ -96,11 +124,17 @@ idem_limits_work_look_up(const IdemSlots *slots, const IdemSlot *slot, IdemRateW
 {
 	IdemSlotRow row;
 
-	return idem_limits_work_read(idem_slots_get(slots, slot, &row) ? &row : NULL, work);
+	return read_row(idem_slots_get(slots, slot, &row) ? &row : NULL, work);
 }
 
 bool
 idem_limits_work_read(const IdemSlotRow *row, IdemRateWork *work)
+{
+	return read_row(row, work);
+}
+
+static bool
+read_row(const IdemSlotRow *row, IdemRateWork *work)
 {
 	int			i;
 

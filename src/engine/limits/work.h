@@ -38,6 +38,8 @@ extern void idem_limits_work_begin(const IdemRateCall *call, const IdemPolicies 
 
 /* Lock the call's row, read the clock, and what the row knows. */
 extern void idem_limits_work_lock(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work);
+extern void idem_limits_work_lock_hashed(IdemSlots *slots, uint64 hash, IdemSlot *slot,
+										 IdemRateWork *work);
 
 /*
  * The latter alone.  False when the clock has left a window of the calendar:
