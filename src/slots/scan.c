@@ -177,6 +177,7 @@ static void
 store(HeapTuple tuple, Relation rel, TupleTableSlot *slot)
 {
 	ExecForceStoreHeapTuple(tuple, slot, false);
+	slot->tts_tid = tuple->t_self;
 	slot->tts_tableOid = RelationGetRelid(rel);
 }
 

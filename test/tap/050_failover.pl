@@ -176,8 +176,8 @@ check_table($standby, 'after the failover');
 my $session = IdemTest::Session->new($standby);
 is( $session->ask("
 	SET idemstore.test_clock = '" . $standby->safe_psql('postgres', "SELECT clock_timestamp() - interval '1 h'") . "';
-	SELECT outcome, attempt, fence - $retried FROM idemstore.start_processing('retried')"),
-	'started|2|1', 'a fence is above the former one on a server whose clock is behind');
+	SELECT outcome, attempt, fence > $retried FROM idemstore.start_processing('retried')"),
+	'started|2|t', 'a fence is above the former one on a server whose clock is behind');
 is($session->sqlstate("SELECT idemstore.complete('retried', 200, fence => $retried)"), 'ID412', 'which is stale');
 $session->ask('RESET idemstore.test_clock');
 is( $session->ask("
