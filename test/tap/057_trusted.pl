@@ -58,7 +58,7 @@ is(as('tenant', "SELECT idemstore.revoke_usage(\$\$$quoted\$\$)"), 't', 'and rev
 # Use, configure.
 is(as('tenant', "SELECT outcome FROM idemstore.start_processing('mine')"), 'started', 'he calls what a program calls');
 is(as('tenant', "SELECT idemstore.set_rate_limit('r', 1, '1 day'); SELECT count(*) FROM idemstore.expire(); CALL idemstore.expire_all()"),
-	"\n7", 'and an operator');
+	"t\n7", 'and an operator');
 is(as('tenant', 'SELECT count(*) FROM idemstore.stats; SELECT key FROM idemstore.in_flight; SELECT key FROM idemstore.idempotency_records'),
 	"4\nmine\nmine", 'and looks');
 is(as('tenant', "SELECT idemstore.cache_get('k'); ALTER DATABASE origin SET idemstore.default_ttl = '2 d'; ALTER ROLE tenant SET idemstore.default_lease = '1 min'"),
