@@ -95,8 +95,14 @@ foreach my $key (sort keys %quota)
 	diag(sprintf('%s: %d asked for, at most %d of %d used in any window; %d used, %d by an exact log: %.2f %%',
 		$key, sum0(map { $_->{cost} } @attempts), $greatest, $quota, $got, $exact, 100 * $got / $exact));
 	cmp_ok(sum0(map { $_->{cost} } @attempts), '>', 1.05 * $got, "$key: more is asked for than there is") unless $key eq 'many';
-	cmp_ok(scalar(grep { $_->{given} } @attempts), '>', @attempts / 20, "$key: much is given back") if $key eq 'many';
+	cmp_ok(scalar(grep { $_->{given} } @attempts), '>', 0.1 * grep({ $_->{allowed} } @attempts), "$key: much is given back");
 	cmp_ok($greatest, '<=', $quota, "$key: no window holds more than the quota of what was used");
+	# of 64, what one happened to give back weighs too much
+	if ($key eq 'few')
+	{
+		cmp_ok($greatest, '>', $quota - 5, "$key: all of the quota can be had");
+		next;
+	}
 	cmp_ok($got, '>=', 0.98 * $exact, "$key: at least 98 % of what an exact log lets in is used");
 }
 is($dba->ask('SELECT count(*) FROM attempts WHERE given IS DISTINCT FROM (allowed AND unused > 0)'), 0, 'what is given back at once is given back');
