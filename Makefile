@@ -93,7 +93,7 @@ deps:
 # Each step is a make of its own: only after deps can this file include PGXS.
 test: deps
 	+$(MAKE) --no-print-directory install
-	PG_CONFIG='$(PG_CONFIG)' test/run
+	PG_CONFIG='$(PG_CONFIG)' test/run $(SUITES)
 
 test-model: deps
 	+$(MAKE) --no-print-directory install
@@ -104,7 +104,7 @@ test-model-selftest: deps
 	PG_CONFIG='$(PG_CONFIG)' test/model/start selftest
 
 test-versions:
-	test/versions $(VERSIONS)
+	SUITES='$(SUITES)' test/versions $(VERSIONS)
 
 # Build with the settings, run the command, build as usual again.
 define with_build
