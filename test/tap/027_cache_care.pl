@@ -90,6 +90,25 @@ foreach my $transactions (1, 40)
 	cmp_ok($looks[1], '<=', 4.4 * $looks[0], "four times as many, of $transactions, cost no more than 4.4 times as much");
 }
 
+# Likewise while a snapshot keeps what has been removed from being forgotten: no
+# batch goes through what the former ones have left.
+{
+	my @read;
+	foreach my $n (50_000, 200_000)
+	{
+		leave_marks($n, 1);
+		my $report = IdemWire->new($node, 'postgres', 'report');
+		$report->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+		push(@read, (blocks('cache_invalidations', 'CALL idemstore.expire_all(10000)', 2))[0]);
+		is(marks(), 0, 'all go though a later snapshot is there');
+		$report->query('COMMIT');
+		$report->quit;
+		settle();
+		sql('VACUUM idemstore.cache_invalidations');
+	}
+	cmp_ok($read[1], '<=', 4.4 * $read[0], 'four times as many beside a snapshot are read in no more than 4.4 times as many pages');
+}
+
 # While a snapshot, or a lease, is from before them, none is even looked at.
 my $reader = IdemWire->new($node, 'postgres', 'reader');
 $reader->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
