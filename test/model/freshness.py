@@ -59,8 +59,11 @@ def keys_of(name):
 
 
 def keys_under(tag):
-    """The keys that may be stored under a tag."""
-    return tuple(KEYS) if tag in EXTRA_TAGS else keys_of(tag[2:])
+    """The keys that may be stored under a tag; several at once have those of all."""
+    if tag in EXTRA_TAGS:
+        return tuple(KEYS)
+    prefixes = {key[:2] for key in keys_of(tag[2:])}
+    return tuple(key for key in KEYS if key[:2] in prefixes)
 
 
 def covering(key, tags):
