@@ -11,6 +11,8 @@
 #	make test-cassert	the suites on a server with its own assertions on
 #	make test-model		the model checker: DURATION=600 SEED=7
 #	make test-model-selftest	does it see a protection that is gone?
+#	make test-go		the Go client: clients/go
+#	make dist-go		its module, as a Go proxy serves it
 #	make test-versions	every suite on PostgreSQL 15, 17, 18 and 19
 #	make coverage		which lines of src/ the suites run
 #	make check-arch		the rules on the code itself
@@ -103,6 +105,13 @@ test-model-selftest: deps
 	+$(MAKE) --no-print-directory install
 	PG_CONFIG='$(PG_CONFIG)' test/model/start selftest
 
+test-go: deps
+	+$(MAKE) --no-print-directory install
+	PG_CONFIG='$(PG_CONFIG)' test/run go
+
+dist-go: deps
+	clients/go/dist $(EXTVERSION)
+
 test-versions:
 	SUITES='$(SUITES)' test/versions $(VERSIONS)
 
@@ -170,5 +179,5 @@ format:
 
 force:
 
-.PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench bench-quick check-arch format force
+.PHONY: deps test test-go dist-go test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench bench-quick check-arch format force
 .DELETE_ON_ERROR:

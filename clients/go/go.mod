@@ -1,0 +1,3 @@
+module idemstore.example/idemstore
+
+go 1.19

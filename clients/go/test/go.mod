@@ -1,0 +1,3 @@
+module idemstore.example/idemstore/test
+
+go 1.19
