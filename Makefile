@@ -13,6 +13,8 @@
 #	make test-model-selftest	does it see a protection that is gone?
 #	make test-go		the Go client: clients/go
 #	make dist-go		its module, as a Go proxy serves it
+#	make test-python	the Python client: clients/python
+#	make dist-python	its wheel
 #	make test-versions	every suite on PostgreSQL 15, 17, 18 and 19
 #	make coverage		which lines of src/ the suites run
 #	make check-arch		the rules on the code itself
@@ -112,6 +114,13 @@ test-go: deps
 dist-go: deps
 	clients/go/dist $(EXTVERSION)
 
+test-python: deps
+	+$(MAKE) --no-print-directory install
+	PG_CONFIG='$(PG_CONFIG)' test/run python
+
+dist-python: deps
+	clients/python/dist $(EXTVERSION)
+
 test-versions:
 	SUITES='$(SUITES)' test/versions $(VERSIONS)
 
@@ -179,5 +188,5 @@ format:
 
 force:
 
-.PHONY: deps test test-go dist-go test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench bench-quick check-arch format force
+.PHONY: deps test test-go dist-go test-python dist-python test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench bench-quick check-arch format force
 .DELETE_ON_ERROR:

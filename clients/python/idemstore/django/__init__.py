@@ -1,0 +1,1 @@
+"""Middleware and a cache backend for Django, on its own database connections."""
