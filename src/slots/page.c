@@ -26,7 +26,6 @@ typedef struct WantedName
 	uint32		ending;			/* in which names that begin alike differ */
 } WantedName;
 
-
 static inline WantedName name_of(const text *key);
 static inline uint32 ending_of(const char *bytes, Size size);
 static inline bool has_name(Page page, ItemId item, const WantedName *name);
@@ -203,19 +202,6 @@ static bool
 is_gone(HeapTupleHeader header)
 {
 	return (header->t_infomask & HEAP_XMIN_COMMITTED) == 0;
-}
-
-bool
-idem_slots_page_is_empty(Page page)
-{
-	OffsetNumber offset;
-
-	for (offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
-	{
-		if (ItemIdIsUsed(PageGetItemId(page, offset)))
-			return false;
-	}
-	return true;
 }
 
 const char *

@@ -74,7 +74,6 @@ extern bool idem_slots_page_row(Page page, OffsetNumber offset, int natts,
 extern bool idem_slots_page_place(Page page, OffsetNumber offset, int natts,
 								  IdemSlotRow *row);
 extern bool idem_slots_page_is_gone(Page page, OffsetNumber offset);
-extern bool idem_slots_page_is_empty(Page page);
 
 /* the bytes of the row's state, NULL and 0 where it has none */
 extern const char *idem_slots_page_row_bytes(const IdemSlotRow *row);

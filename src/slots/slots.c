@@ -253,7 +253,6 @@ idem_slots_unlock_all(IdemSlot *locked, int nkeys)
 		idem_slots_unlock(&locked[i]);
 }
 
-
 static void
 find_row(IdemSlots *slots, IdemSlot *slot)
 {

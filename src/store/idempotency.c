@@ -74,6 +74,7 @@ static const char *const status_names[] = {
 };
 
 static void read_record(TupleTableSlot *slot, IdemRecord *record);
+static void put_record(const IdemRecord *record, Datum *values, bool *isnull);
 
 IdemFamily	idem_store_idempotency = {
 	.table = {
@@ -85,7 +86,7 @@ IdemFamily	idem_store_idempotency = {
 	},
 	.has_fence = true,
 	.read = read_record,
-	.columns = idem_store_idempotency_columns,
+	.columns = put_record,
 };
 
 /* which record with a fingerprint is wanted */
@@ -142,8 +143,8 @@ read_record(TupleTableSlot *slot, IdemRecord *record)
 	record->checkpoint = idem_store_records_get_varlena(slot, COL_CHECKPOINT);
 }
 
-void
-idem_store_idempotency_columns(const IdemRecord *record, Datum *values, bool *isnull)
+static void
+put_record(const IdemRecord *record, Datum *values, bool *isnull)
 {
 	memset(isnull, 0, IDEM_IDEMPOTENCY_COLUMNS * sizeof(bool));
 	idem_store_records_put_varlena(values, isnull, COL_KEY, record->key);
@@ -171,7 +172,7 @@ void
 idem_store_idempotency_view(const IdemRecord *record, TimestampTz now,
 							Datum *values, bool *isnull)
 {
-	idem_store_idempotency_columns(record, values, isnull);
+	put_record(record, values, isnull);
 	if (record->status == IDEM_PROCESSING && now >= record->lease_expires_at)
 		values[COL_STATUS] = CStringGetTextDatum("abandoned");
 }

@@ -11,12 +11,10 @@
 
 extern IdemFamily idem_store_idempotency;
 
-/* the record as columns, in the order of the table and of idempotency_record */
-extern void idem_store_idempotency_columns(const IdemRecord *record,
-										   Datum *values, bool *isnull);
+/* the columns of the table and of idempotency_record */
 extern void idem_store_idempotency_types(Oid *types);
 
-/* the same as a caller reads it: abandoned, once the lease of a claim is over */
+/* a record as a caller reads it: abandoned, once the lease of a claim is over */
 extern void idem_store_idempotency_view(const IdemRecord *record, TimestampTz now,
 										Datum *values, bool *isnull);
 

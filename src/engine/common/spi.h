@@ -1,34 +1,28 @@
 /*
  * spi.h
- *		The set operations: one SQL statement, planned and run once.
+ *		Changing a table by one SQL statement.
  */
 #ifndef IDEM_COMMON_SPI_H
 #define IDEM_COMMON_SPI_H
 
 #include "executor/spi.h"
 
-/*
- * Run a statement, connected to SPI, with the rights of the caller and under a
- * snapshot of this instant: that of a REPEATABLE READ transaction may be too
- * old to change what it sees.  nulls may be NULL.  expected is the SPI_OK_* code it must end with.
- * Everything in it must be schema-qualified.
- */
-extern void idem_spi_execute(const char *statement, int nargs, Oid *types,
-							 Datum *values, const char *nulls, int expected);
+/* Everything in it must be schema-qualified. */
+typedef struct IdemStatement
+{
+	const char *sql;
+	int			nargs;
+	Oid		   *types;
+	Datum	   *values;
+	const char *nulls;			/* as SPI wants them; NULL: none is */
+	int			expected;		/* the SPI_OK_* code it must end with */
+} IdemStatement;
 
 /*
- * Run a DELETE, likewise, of which $1 is an instant and $2 the most
- * rows.  Returns the number of rows.
+ * Run it with the rights of the caller and under a snapshot of this instant:
+ * that of a REPEATABLE READ transaction may be too old to change what it sees.
+ * Returns the number of rows.
  */
-extern int64 idem_spi_expire(const char *statement, TimestampTz instant, int32 max_rows);
-
-typedef void (*IdemSpiVisitor) (HeapTuple row, TupleDesc desc, void *arg);
-
-/*
- * Visit every row of a query, likewise; not
- * connected to SPI.  The visitor may write what the query reads.
- */
-extern void idem_spi_each(const char *query, int nargs, Oid *types, Datum *values,
-						  IdemSpiVisitor visit, void *arg);
+extern uint64 idem_spi_execute(const IdemStatement *statement);
 
 #endif							/* IDEM_COMMON_SPI_H */

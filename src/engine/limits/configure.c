@@ -101,6 +101,8 @@ write_row(const IdemLimitRow *row)
 	BOOLOID, TEXTOID};
 	Datum		values[lengthof(types)];
 	char		nulls[lengthof(types)];
+	IdemStatement statement = {idem_store_limits_changes_set_sql, lengthof(types), types,
+	values, nulls, SPI_OK_INSERT};
 
 	values[0] = PointerGetDatum(row->resource);
 	values[1] = PointerGetDatum(row->policy);
@@ -124,10 +126,7 @@ write_row(const IdemLimitRow *row)
 	nulls[14] = ' ';
 	nulls[15] = row->time_zone != NULL ? ' ' : 'n';
 
-	SPI_connect();
-	idem_spi_execute(idem_store_limits_changes_set_sql, lengthof(types), types, values,
-					 nulls, SPI_OK_INSERT);
-	SPI_finish();
+	(void) idem_spi_execute(&statement);
 }
 
 static void
@@ -150,18 +149,15 @@ idem_limits_configure_drop(const text *resource, const text *policy)
 {
 	Oid			types[] = {TEXTOID, TEXTOID};
 	Datum		values[] = {PointerGetDatum(resource), PointerGetDatum(policy)};
-	const char *nulls = policy == NULL ? " n" : "  ";
+	IdemStatement statement = {idem_store_limits_changes_drop_sql, lengthof(types), types,
+	values, policy == NULL ? " n" : "  ", SPI_OK_DELETE};
 	TransactionId open_xid;
 	bool		was_there;
 
 	set_lock(resource, true);
 	while (TransactionIdIsValid(open_xid = idem_store_limits_changes_find(resource, policy)))
 		wait_for(open_xid, resource);
-	SPI_connect();
-	idem_spi_execute(idem_store_limits_changes_drop_sql, lengthof(types), types, values,
-					 nulls, SPI_OK_DELETE);
-	was_there = SPI_processed > 0;
-	SPI_finish();
+	was_there = idem_spi_execute(&statement) > 0;
 	set_lock(resource, false);
 	return was_there;
 }

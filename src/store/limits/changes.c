@@ -39,7 +39,6 @@ const char *const idem_store_limits_changes_drop_sql =
 " WHERE resource OPERATOR(pg_catalog.=) $1"
 " AND ($2 IS NULL OR policy OPERATOR(pg_catalog.=) $2)";
 
-
 /* the names that a look has met, in one of the columns */
 typedef struct Names
 {
