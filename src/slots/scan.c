@@ -276,7 +276,7 @@ idem_compat_analyze_callback(next_to_analyze)
 	return false;
 }
 
-/* for is_of_bucket, which must not look for it */
+/* for is_of_bucket, which is asked when a page is locked */
 static void
 remember_map(Relation rel)
 {
@@ -290,10 +290,15 @@ is_of_bucket(Relation rel, Page page, OffsetNumber offset)
 {
 	const IdemSlotsMap *map = rel->rd_amcache;
 	IdemSlotRow row;
+	uint32		bucket;
 
 	if (!idem_slots_page_row(page, offset, RelationGetNumberOfAttributes(rel), &row))
 		return false;
-	return map == NULL ||
-		idem_slots_map_bucket(idem_slots_meta_hash(rel, row.key), map->nbuckets) ==
-		idem_slots_page_link(page)->bucket;
+	if (map == NULL)
+		return true;
+	/* a bucket that is newer than the map; block 0 is locked after all others */
+	bucket = idem_slots_page_link(page)->bucket;
+	if (bucket >= map->nbuckets)
+		map = idem_slots_meta_read_map(rel);
+	return idem_slots_map_bucket(idem_slots_meta_hash(rel, row.key), map->nbuckets) == bucket;
 }
