@@ -7,17 +7,35 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "catalog/pg_am.h"
 #include "nodes/primnodes.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/typcache.h"
 
 #include "store/index.h"
 
-static bool serves(Relation index, int column, Oid operator);
+static Relation open_first(Relation rel, int column, Oid am, Oid operator);
+static bool serves(Relation index, Form_pg_attribute column, Oid am, Oid operator);
 static bool has_all_rows(Relation index, int column);
 
 Relation
-idem_store_index_open(Relation rel, int column, Oid operator)
+idem_store_index_open_ordered(Relation rel, int column)
+{
+	Oid			type = TupleDescAttr(RelationGetDescr(rel), column)->atttypid;
+
+	return open_first(rel, column, BTREE_AM_OID,
+					  lookup_type_cache(type, TYPECACHE_LT_OPR)->lt_opr);
+}
+
+Relation
+idem_store_index_open_inverted(Relation rel, int column, Oid operator)
+{
+	return open_first(rel, column, GIN_AM_OID, operator);
+}
+
+static Relation
+open_first(Relation rel, int column, Oid am, Oid operator)
 {
 	List	   *indexes = RelationGetIndexList(rel);
 	Relation	result = NULL;
@@ -27,7 +45,7 @@ idem_store_index_open(Relation rel, int column, Oid operator)
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 
-		if (serves(index, column, operator))
+		if (serves(index, TupleDescAttr(RelationGetDescr(rel), column), am, operator))
 		{
 			result = index;
 			break;
@@ -38,14 +56,16 @@ idem_store_index_open(Relation rel, int column, Oid operator)
 	return result;
 }
 
+/* under the order of the column itself, and upwards */
 static bool
-serves(Relation index, int column, Oid operator)
+serves(Relation index, Form_pg_attribute column, Oid am, Oid operator)
 {
-	return index->rd_index->indisvalid &&
-		index->rd_index->indkey.values[0] == column + 1 &&
+	return index->rd_rel->relam == am && index->rd_index->indisvalid &&
+		index->rd_index->indkey.values[0] == column->attnum &&
+		index->rd_indcollation[0] == column->attcollation &&
 		index->rd_indoption[0] == 0 &&
 		op_in_opfamily(operator, index->rd_opfamily[0]) &&
-		has_all_rows(index, column);
+		has_all_rows(index, column->attnum);
 }
 
 /* but for those where the column is NULL */
@@ -60,5 +80,5 @@ has_all_rows(Relation index, int column)
 	test = linitial(predicate);
 	return list_length(predicate) == 1 && IsA(test, NullTest) &&
 		test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var) &&
-		((Var *) test->arg)->varattno == column + 1;
+		((Var *) test->arg)->varattno == column;
 }

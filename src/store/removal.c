@@ -10,13 +10,12 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "catalog/pg_am.h"
-#include "catalog/pg_index.h"
 #include "miscadmin.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "pg/compat.h"
+#include "store/index.h"
 #include "store/removal.h"
 
 /* a walk over a range, by its index or else over the table */
@@ -39,8 +38,6 @@ typedef struct Found
 static void begin_walk(Walk *walk, IdemTable *table, const IdemRange *range,
 					   Snapshot snapshot);
 static void begin_index_scan(Walk *walk, const IdemRange *range, Snapshot snapshot);
-static Relation open_index(Relation rel, const IdemRange *range);
-static bool serves(Relation index, Relation rel, const IdemRange *range);
 static bool next_row(Walk *walk);
 static IdemRangeVisit judge(const Walk *walk, IdemRangeVisitor visit, void *arg);
 static void end_walk(Walk *walk);
@@ -81,7 +78,7 @@ begin_walk(Walk *walk, IdemTable *table, const IdemRange *range, Snapshot snapsh
 {
 	memset(walk, 0, sizeof(Walk));
 	walk->table = table;
-	walk->index = open_index(table->rel, range);
+	walk->index = idem_store_index_open_ordered(table->rel, range->column);
 	if (walk->index != NULL)
 		begin_index_scan(walk, range, snapshot);
 	else
@@ -98,42 +95,6 @@ begin_index_scan(Walk *walk, const IdemRange *range, Snapshot snapshot)
 	walk->index_scan = idem_compat_index_beginscan(walk->table->rel, walk->index,
 												   snapshot, 1);
 	index_rescan(walk->index_scan, &key, 1, NULL, 0);
-}
-
-/* found by its column, since indexes may be made anew */
-static Relation
-open_index(Relation rel, const IdemRange *range)
-{
-	List	   *indexes = RelationGetIndexList(rel);
-	Relation	result = NULL;
-	ListCell   *cell;
-
-	foreach(cell, indexes)
-	{
-		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
-
-		if (serves(index, rel, range))
-		{
-			result = index;
-			break;
-		}
-		index_close(index, AccessShareLock);
-	}
-	list_free(indexes);
-	return result;
-}
-
-/* under the order in which the column itself compares */
-static bool
-serves(Relation index, Relation rel, const IdemRange *range)
-{
-	const FormData_pg_index *form = index->rd_index;
-
-	return index->rd_rel->relam == BTREE_AM_OID && form->indisvalid &&
-		form->indkey.values[0] == range->column + 1 &&
-		index->rd_indcollation[0] == TupleDescAttr(RelationGetDescr(rel), range->column)->attcollation &&
-		index->rd_indoption[0] == 0 &&
-		heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL);
 }
 
 static bool

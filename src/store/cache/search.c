@@ -79,8 +79,8 @@ IdemEntrySearch *
 idem_store_cache_search_tags(IdemTable *table, ArrayType *tags)
 {
 	IdemEntrySearch *search = begin(table);
-	Relation	index = idem_store_index_open(table->rel, IDEM_CACHE_TAGS_COLUMN,
-											  OID_ARRAY_OVERLAP_OP);
+	Relation	index = idem_store_index_open_inverted(table->rel, IDEM_CACHE_TAGS_COLUMN,
+													   OID_ARRAY_OVERLAP_OP);
 
 	search->tags = tags;
 	if (index != NULL)

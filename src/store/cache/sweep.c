@@ -9,7 +9,6 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
@@ -45,8 +44,7 @@ idem_store_cache_sweep_rows(IdemTable *table, IdemSweep *sweep, int64 bound,
 							IdemSweepVisitor visit, void *arg, int64 max_rows)
 {
 	Batch		batch = {table, sweep, bound, visit, arg, max_rows};
-	Relation	index = idem_store_index_open(table->rel, sweep->column,
-											  sweep->type == INT4OID ? Int4LessOperator : Int8LessOperator);
+	Relation	index = idem_store_index_open_ordered(table->rel, sweep->column);
 
 	CommandCounterIncrement();
 	if (index != NULL)
