@@ -58,6 +58,18 @@ SELECT name FROM idemstore.cache_invalidations ORDER BY name;
 RESET idemstore.cache_max_size;
 TRUNCATE idemstore.cache_entries, idemstore.cache_leases;
 
+-- also under a key that is so long that the row has it compressed
+SET idemstore.test_clock = '2030-01-01 00:00:00+00';
+SELECT repeat('k', 1024) AS long \gset
+SELECT fence FROM idemstore.cache_fetch(:'long', '10 min') \gset
+SELECT idemstore.cache_set(:'long', (SELECT to_json(string_agg(sha256(i::text::bytea)::text, '')) FROM generate_series(1, 15) AS i), '1 s');
+SELECT pg_column_size(key) < 1024 AS is_compressed FROM idemstore.cache_entries;
+SET idemstore.test_clock = '2030-01-01 00:05:00+00';
+SELECT entries FROM pg_temp.expire();
+SELECT name = 'k' || :'long' AS is_marked FROM idemstore.cache_invalidations WHERE name ^@ 'k';
+SELECT idemstore.cache_set(:'long', '"old"', fence => :fence);
+TRUNCATE idemstore.cache_entries, idemstore.cache_leases;
+
 -- leases: when they are over for good
 SET idemstore.test_clock = '2030-01-01 00:00:00+00';
 SELECT (idemstore.cache_fetch('l 1', '1 s')).outcome, (idemstore.cache_fetch('l 2', '1 h')).outcome;

@@ -27,6 +27,7 @@ typedef struct Horizon
 } Horizon;
 
 static void consider_lease(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg);
+static text *mark_of(const IdemEntry *entry);
 
 /*
  * The snapshots in use first, then the leases: who takes one meanwhile, or takes
@@ -84,9 +85,15 @@ idem_cache_retire_entry(IdemRetirement *retirement, IdemTable *table, const Idem
 	ItemPointerData row = entry->row;
 
 	if (!FullTransactionIdPrecedes(entry->written_by, retirement->horizon) &&
-		!idem_store_cache_marks_try_raise(&retirement->marks,
-										  idem_store_cache_marks_name(IDEM_MARK_OF_KEY, entry->key),
-										  entry->written_by))
+		!idem_store_cache_marks_try_raise(&retirement->marks, mark_of(entry), entry->written_by))
 		return false;
 	return idem_store_tuple_try_delete(table, &row);
+}
+
+/* The row may have a long key compressed. */
+static text *
+mark_of(const IdemEntry *entry)
+{
+	return idem_store_cache_marks_name(IDEM_MARK_OF_KEY,
+									   DatumGetTextPP(PointerGetDatum(entry->key)));
 }

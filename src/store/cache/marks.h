@@ -26,6 +26,8 @@ typedef struct IdemMarked
 } IdemMarked;
 
 extern void idem_store_cache_marks_open(IdemTable *table, LOCKMODE lockmode);
+
+/* The name is not compressed. */
 extern text *idem_store_cache_marks_name(char kind, const text *name);
 
 extern void idem_store_cache_marks_find(IdemTable *table, text *name, IdemMarked *marked);
