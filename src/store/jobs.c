@@ -10,6 +10,7 @@
 #include "utils/fmgroids.h"
 #include "utils/timestamp.h"
 
+#include "pg/name.h"
 #include "store/jobs.h"
 #include "store/removal.h"
 
@@ -155,14 +156,10 @@ static IdemRangeVisit
 has_prefix(TupleTableSlot *slot, void *arg)
 {
 	const PrefixRemoval *removal = arg;
-	const text *prefix = removal->prefix;
 	IdemRecord	job;
 
 	read_job(slot, &job);
-	if (VARSIZE_ANY_EXHDR(job.key) >= VARSIZE_ANY_EXHDR(prefix) &&
-		memcmp(VARDATA_ANY(job.key), VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix)) == 0)
-		return IDEM_RANGE_TAKE;
-	return IDEM_RANGE_END;
+	return idem_name_begins_with(job.key, removal->prefix) ? IDEM_RANGE_TAKE : IDEM_RANGE_END;
 }
 
 static void

@@ -16,6 +16,7 @@
 #include "utils/snapmgr.h"
 
 #include "pg/compat.h"
+#include "pg/name.h"
 #include "store/listing.h"
 #include "store/records.h"
 #include "store/scan.h"
@@ -25,7 +26,6 @@ static IndexScanDesc begin_scan(const IdemTable *table, const IdemListing *listi
 static IdemKey name_in(const IdemTable *table);
 static bool is_new(IdemKey name, text **last);
 static TupleTableSlot *current_row(IdemTable *table, const IdemKey *name, Snapshot snapshot);
-static bool has_prefix(const text *name, const text *prefix);
 
 void
 idem_store_listing_read(IdemTable *table, const IdemListing *listing,
@@ -44,7 +44,7 @@ idem_store_listing_read(IdemTable *table, const IdemListing *listing,
 		CHECK_FOR_INTERRUPTS();
 		idem_store_scan_keep(table, &table->match, InvalidTransactionId);
 		name = name_in(table);
-		if (!has_prefix(DatumGetTextPP(name.column[0]), listing->prefix))
+		if (!idem_name_begins_with(DatumGetTextPP(name.column[0]), listing->prefix))
 			break;
 		row = is_new(name, &last) ? current_row(table, &name, scan->xs_snapshot) : NULL;
 		goes_on = row == NULL || listed(row, arg);
@@ -72,11 +72,11 @@ is_new(IdemKey name, text **last)
 
 	if (!IsolationUsesXactSnapshot())
 		return true;
-	if (*last != NULL && idem_store_records_equal((struct varlena *) *last, (struct varlena *) key))
+	if (*last != NULL && idem_name_equal(*last, key))
 		return false;
 	if (*last != NULL)
 		pfree(*last);
-	*last = (text *) idem_store_records_copy((struct varlena *) key);
+	*last = idem_store_records_copy(key);
 	return true;
 }
 
@@ -93,7 +93,7 @@ current_row(IdemTable *table, const IdemKey *name, Snapshot snapshot)
 static IndexScanDesc
 begin_scan(const IdemTable *table, const IdemListing *listing)
 {
-	bool		is_begun = idem_store_records_compare(listing->after, listing->prefix) >= 0;
+	bool		is_begun = idem_name_compare(listing->after, listing->prefix) >= 0;
 	ScanKeyData key;
 	IndexScanDesc scan;
 
@@ -105,13 +105,4 @@ begin_scan(const IdemTable *table, const IdemListing *listing)
 	scan = idem_compat_index_beginscan(table->rel, table->pkey, GetActiveSnapshot(), 1);
 	index_rescan(scan, &key, 1, NULL, 0);
 	return scan;
-}
-
-static bool
-has_prefix(const text *name, const text *prefix)
-{
-	int			size = VARSIZE_ANY_EXHDR(prefix);
-
-	return VARSIZE_ANY_EXHDR(name) >= size &&
-		memcmp(VARDATA_ANY(name), VARDATA_ANY(prefix), size) == 0;
 }

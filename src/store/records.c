@@ -132,16 +132,6 @@ idem_store_records_equal(const struct varlena *a, const struct varlena *b)
 											PointerGetDatum(b)));
 }
 
-int
-idem_store_records_compare(const text *a, const text *b)
-{
-	int			a_size = VARSIZE_ANY_EXHDR(a);
-	int			b_size = VARSIZE_ANY_EXHDR(b);
-	int			order = memcmp(VARDATA_ANY(a), VARDATA_ANY(b), Min(a_size, b_size));
-
-	return order != 0 ? order : a_size - b_size;
-}
-
 /* names in the order of IdemStatus */
 IdemStatus
 idem_store_records_get_status(Datum value, const char *const *names)

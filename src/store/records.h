@@ -105,9 +105,6 @@ extern bool idem_store_records_is_live(const IdemRecord *record, TimestampTz now
 extern bool idem_store_records_equal(const struct varlena *a,
 									 const struct varlena *b);
 
-/* less than, equal to or greater than 0, by bytes, as COLLATE "C" */
-extern int	idem_store_records_compare(const text *a, const text *b);
-
 /* for the files of the families: columns to fields and back */
 extern IdemStatus idem_store_records_get_status(Datum value, const char *const *names);
 extern struct varlena *idem_store_records_get_varlena(const TupleTableSlot *slot,

@@ -14,6 +14,7 @@
 #include "engine/cache/cache.h"
 #include "pg/errors.h"
 #include "pg/guc.h"
+#include "pg/name.h"
 
 static ArrayType *array_arg(PG_FUNCTION_ARGS, int arg, const char *name);
 static ArrayType *sort_tags(ArrayType *tags);
@@ -143,8 +144,8 @@ require_tag(const text *tag)
 static int
 compare_datums(const void *a, const void *b)
 {
-	return idem_store_records_compare(DatumGetTextPP(*(const Datum *) a),
-									  DatumGetTextPP(*(const Datum *) b));
+	return idem_name_compare(DatumGetTextPP(*(const Datum *) a),
+							 DatumGetTextPP(*(const Datum *) b));
 }
 
 ArrayType *

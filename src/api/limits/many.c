@@ -18,6 +18,7 @@
 #include "api/result.h"
 #include "engine/limits/many.h"
 #include "engine/limits/take.h"
+#include "pg/name.h"
 
 /* acquire_all locks as many pages at once */
 #define MAX_ALL		64
@@ -42,7 +43,6 @@ static void require_no_nulls(const ArrayType *array, const char *name);
 static void require_as_many(int n, const Requests *requests, const char *name);
 static void add_call(IdemRateCall *calls, int *ncalls, const text *resource, int64 cost);
 static void raise_too_many(int most);
-static bool is_same_name(const text *a, const text *b);
 static IdemRateCall *decode_many(PG_FUNCTION_ARGS, IdemRateLimit *given, int *ncalls);
 static void decode_priorities(PG_FUNCTION_ARGS, const Requests *requests, IdemRateCall *calls);
 static void put_taken(const IdemRateCall *call, const IdemRateTaken *taken, Datum *values,
@@ -128,7 +128,7 @@ add_call(IdemRateCall *calls, int *ncalls, const text *resource, int64 cost)
 	idem_args_check_natural(cost, "cost");
 	for (i = 0; i < *ncalls; i++)
 	{
-		if (is_same_name(calls[i].resource, resource))
+		if (idem_name_equal(calls[i].resource, resource))
 		{
 			calls[i].cost = cost > PG_INT64_MAX - calls[i].cost ?
 				PG_INT64_MAX : calls[i].cost + cost;
@@ -150,13 +150,6 @@ raise_too_many(int most)
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("too many resources"),
 			 errdetail("At most %d are allowed.", most)));
-}
-
-static bool
-is_same_name(const text *a, const text *b)
-{
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
 /* acquire_many and consume_many: resources, costs, priorities, quota, per, origin */

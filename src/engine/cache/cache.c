@@ -193,7 +193,7 @@ increment_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("cache entry is out of range for type bigint")));
-	new->value = (struct varlena *) cstring_to_text(psprintf(INT64_FORMAT, increment->result));
+	new->value = cstring_to_text(psprintf(INT64_FORMAT, increment->result));
 	new->is_json = true;
 	new->tags = idem_cache_entry_kept_tags(old, now);
 	if (was_live)
@@ -208,7 +208,7 @@ increment_entry(const IdemEntry *old, TimestampTz now, IdemEntry *new, void *arg
 static int64
 number_in(const IdemEntry *entry)
 {
-	char	   *digits = text_to_cstring((text *) idem_cache_entry_copy_value(entry, true));
+	char	   *digits = text_to_cstring(idem_cache_entry_copy_value(entry, true));
 	char	   *end;
 	int64		result;
 

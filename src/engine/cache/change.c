@@ -120,7 +120,7 @@ is_there_still(Write *write)
 	IdemEntry	entry;
 
 	idem_store_cache_read(write->table->base.slot, &entry);
-	return idem_store_records_equal((struct varlena *) entry.key, (struct varlena *) write->key);
+	return idem_store_records_equal(entry.key, write->key);
 }
 
 static bool

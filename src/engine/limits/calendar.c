@@ -15,6 +15,7 @@
 
 #include "engine/limits/calendar.h"
 #include "pg/compat.h"
+#include "pg/name.h"
 
 /* further than any clock was ever set */
 #define MAX_CHANGE	(3 * USECS_PER_DAY)
@@ -92,9 +93,7 @@ idem_limits_calendar_equal(const IdemCalendar *a, const IdemCalendar *b)
 {
 	if (a == NULL || b == NULL)
 		return a == b;
-	return a->unit == b->unit &&
-		VARSIZE_ANY(a->time_zone) == VARSIZE_ANY(b->time_zone) &&
-		memcmp(a->time_zone, b->time_zone, VARSIZE_ANY(a->time_zone)) == 0;
+	return a->unit == b->unit && idem_name_equal(a->time_zone, b->time_zone);
 }
 
 void

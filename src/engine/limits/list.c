@@ -12,9 +12,9 @@
 #include "utils/builtins.h"
 
 #include "engine/limits/list.h"
-#include "engine/limits/patterns.h"
 #include "engine/limits/take.h"
 #include "pg/clock.h"
+#include "pg/name.h"
 #include "slots/list.h"
 #include "store/limits/limits.h"
 
@@ -48,7 +48,6 @@ typedef struct Clearing
 } Clearing;
 
 static void visit_names(IdemTableInfo *table, const text *prefix, RowVisitor visit, void *arg);
-static bool begins_with(const text *name, const text *prefix);
 static void add_left(const text *resource, const IdemSlotRow *row, void *arg);
 static void add_cooldown(const text *origin, const IdemSlotRow *row, void *arg);
 static void add(Best *best, const void *element);
@@ -59,7 +58,6 @@ static void copy_cooldown(void *element);
 static void let_cooldown_go(void *element);
 static int	compare_left(const void *a, const void *b);
 static int	compare_cooldowns(const void *a, const void *b);
-static int	compare_names(const text *a, const text *b);
 static void clear_one(const text *resource, const IdemSlotRow *row, void *arg);
 static void clear_batch(Clearing *clearing);
 
@@ -88,18 +86,11 @@ visit_names(IdemTableInfo *table, const text *prefix, RowVisitor visit, void *ar
 	while (idem_slots_list_next(&list, &row) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (now < *row.expires_at && begins_with(row.key, prefix))
+		if (now < *row.expires_at && idem_name_begins_with(row.key, prefix))
 			visit(row.key, &row, arg);
 	}
 	idem_slots_list_end(&list);
 	relation_close(rel, AccessShareLock);
-}
-
-static bool
-begins_with(const text *name, const text *prefix)
-{
-	return VARSIZE_ANY_EXHDR(name) >= VARSIZE_ANY_EXHDR(prefix) &&
-		memcmp(VARDATA_ANY(name), VARDATA_ANY(prefix), VARSIZE_ANY_EXHDR(prefix)) == 0;
 }
 
 static void
@@ -193,15 +184,8 @@ compare_left(const void *a, const void *b)
 		return left->remaining < right->remaining ? -1 : 1;
 	if (left->reset_at != right->reset_at)
 		return left->reset_at > right->reset_at ? -1 : 1;
-	order = compare_names(left->resource, right->resource);
+	order = idem_name_compare(left->resource, right->resource);
 	return order != 0 || left->policy == NULL ? order : strcmp(left->policy, right->policy);
-}
-
-static int
-compare_names(const text *a, const text *b)
-{
-	return idem_limits_patterns_compare(VARDATA_ANY(a), VARSIZE_ANY_EXHDR(a),
-										VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
 }
 
 IdemCooldown *
@@ -246,7 +230,7 @@ compare_cooldowns(const void *a, const void *b)
 
 	if (left->until != right->until)
 		return left->until > right->until ? -1 : 1;
-	return compare_names(left->origin, right->origin);
+	return idem_name_compare(left->origin, right->origin);
 }
 
 int64

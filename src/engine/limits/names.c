@@ -18,7 +18,7 @@
 #include "utils/memutils.h"
 
 #include "engine/limits/names.h"
-#include "engine/limits/patterns.h"
+#include "pg/name.h"
 #include "store/limits/rows.h"
 
 /* names that are learnt at once, on each side */
@@ -177,7 +177,7 @@ find_stretch(const IdemNames *names, const char *name, int size)
 		return NULL;
 	high = high_end(names->stretches[i]);
 	return high.size == NO_END ||
-		idem_limits_patterns_compare(name, size, high.name, high.size) <= 0 ?
+		idem_name_compare_bytes(name, size, high.name, high.size) <= 0 ?
 		names->stretches[i] : NULL;
 }
 
@@ -194,7 +194,7 @@ last_from(const IdemNames *names, const char *name, int size)
 		End			low = low_end(names->stretches[middle]);
 
 		if (low.size == NO_END ||
-			idem_limits_patterns_compare(low.name, low.size, name, size) <= 0)
+			idem_name_compare_bytes(low.name, low.size, name, size) <= 0)
 			first = middle + 1;
 		else
 			end = middle;
@@ -302,8 +302,8 @@ see_name(const char *name, int size, void *arg)
 
 	if (lesson->limit.size != NO_END)
 	{
-		order = idem_limits_patterns_compare(name, size, lesson->limit.name,
-											 lesson->limit.size);
+		order = idem_name_compare_bytes(name, size, lesson->limit.name,
+										lesson->limit.size);
 		order = lesson->is_upwards ? order : -order;
 	}
 	if (order > 0)

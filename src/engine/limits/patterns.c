@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 
 #include "engine/limits/patterns.h"
+#include "pg/name.h"
 
 typedef struct Pattern
 {
@@ -87,16 +88,8 @@ compare_patterns(const void *a, const void *b)
 	const Pattern *left = a;
 	const Pattern *right = b;
 
-	return idem_limits_patterns_compare(left->prefix, left->size,
-										right->prefix, right->size);
-}
-
-int
-idem_limits_patterns_compare(const char *a, int a_size, const char *b, int b_size)
-{
-	int			order = memcmp(a, b, Min(a_size, b_size));
-
-	return order != 0 ? order : a_size - b_size;
+	return idem_name_compare_bytes(left->prefix, left->size,
+								   right->prefix, right->size);
 }
 
 /* one entry a pattern, with all of its policies */
@@ -151,7 +144,7 @@ last_not_above(const IdemPatterns *patterns, const char *name, int size)
 		int			middle = first + (end - first) / 2;
 		const Pattern *pattern = &patterns->pattern[middle];
 
-		if (idem_limits_patterns_compare(pattern->prefix, pattern->size, name, size) <= 0)
+		if (idem_name_compare_bytes(pattern->prefix, pattern->size, name, size) <= 0)
 			first = middle + 1;
 		else
 			end = middle;

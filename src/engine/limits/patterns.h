@@ -18,7 +18,4 @@ extern void idem_limits_patterns_end(IdemPatterns *patterns);
 extern const IdemPolicies *idem_limits_patterns_find(const IdemPatterns *patterns,
 													 const char *name, int size);
 
-/* memcmp of what both have, then the shorter one first */
-extern int	idem_limits_patterns_compare(const char *a, int a_size, const char *b, int b_size);
-
 #endif							/* IDEM_LIMITS_PATTERNS_H */

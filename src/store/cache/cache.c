@@ -139,7 +139,7 @@ idem_store_cache_read_back(const ItemPointerData * row, IdemEntry *entry)
 									   idem_store_table_scan_slot(&table)))
 		elog(ERROR, "could not find a replaced version of a cache entry");
 	idem_store_cache_read(table.scan, entry);
-	entry->key = (text *) idem_store_records_copy((struct varlena *) entry->key);
+	entry->key = idem_store_records_copy(entry->key);
 	entry->value = idem_store_records_copy(entry->value);
 	entry->tags = (ArrayType *) idem_store_records_copy((struct varlena *) entry->tags);
 	idem_store_table_close(&table);
@@ -148,7 +148,7 @@ idem_store_cache_read_back(const ItemPointerData * row, IdemEntry *entry)
 void
 idem_store_cache_make_trace(IdemEntry *entry)
 {
-	entry->value = (struct varlena *) cstring_to_text("");
+	entry->value = cstring_to_text("");
 	entry->is_json = true;
 	entry->tags = NULL;
 	entry->expires_at = entry->written_at;

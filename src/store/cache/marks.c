@@ -163,8 +163,7 @@ last_name_up_to(IdemTable *table, text *name)
 	scan = idem_compat_index_beginscan(table->rel, table->pkey, SnapshotAny, 1);
 	index_rescan(scan, &key, 1, NULL, 0);
 	if (index_getnext_slot(scan, BackwardScanDirection, slot))
-		result = (text *) idem_store_records_copy((struct varlena *)
-												  DatumGetPointer(slot_getattr(slot, MARK_NAME + 1, &isnull)));
+		result = DatumGetTextPCopy(slot_getattr(slot, MARK_NAME + 1, &isnull));
 	index_endscan(scan);
 	ExecClearTuple(slot);
 	return result;

@@ -30,6 +30,7 @@
 #include "utils/tuplesort.h"
 
 #include "pg/compat.h"
+#include "pg/name.h"
 #include "store/cache/search.h"
 #include "store/index.h"
 #include "store/survey.h"
@@ -69,7 +70,6 @@ static void look_at_row(IdemEntrySearch *search, IndexFetchTableData *fetch,
 						BlockNumber block, OffsetNumber offset);
 static bool look_at(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg);
 static void scan_range(IdemEntrySearch *search);
-static bool starts_with(const text *key, const text *prefix);
 static void consider(IdemEntrySearch *search, TupleTableSlot *slot);
 static bool is_seen(IdemEntrySearch *search, TupleTableSlot *slot, TransactionId *inserter);
 static bool is_sought(const IdemEntrySearch *search, const IdemEntry *entry);
@@ -237,21 +237,12 @@ scan_range(IdemEntrySearch *search)
 		bool		isnull;
 
 		CHECK_FOR_INTERRUPTS();
-		goes_on = starts_with(DatumGetTextPP(slot_getattr(slot, 1, &isnull)), search->prefix);
+		goes_on = idem_name_begins_with(DatumGetTextPP(slot_getattr(slot, 1, &isnull)), search->prefix);
 		if (goes_on)
 			consider(search, slot);
 	}
 	index_endscan(scan);
 	ExecClearTuple(slot);
-}
-
-static bool
-starts_with(const text *key, const text *prefix)
-{
-	int			size = VARSIZE_ANY_EXHDR(prefix);
-
-	return VARSIZE_ANY_EXHDR(key) >= size &&
-		memcmp(VARDATA_ANY(key), VARDATA_ANY(prefix), size) == 0;
 }
 
 static void
@@ -347,8 +338,8 @@ idem_store_cache_search_has_any(const IdemEntry *entry, ArrayType *tags)
 	deconstruct_array(tags, TEXTOID, -1, false, TYPALIGN_INT, &theirs, NULL, &ntheirs);
 	while (i < nmine && j < ntheirs)
 	{
-		int			order = idem_store_records_compare(DatumGetTextPP(mine[i]),
-													   DatumGetTextPP(theirs[j]));
+		int			order = idem_name_compare(DatumGetTextPP(mine[i]),
+											  DatumGetTextPP(theirs[j]));
 
 		if (order == 0)
 			return true;

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "pg/name.h"
 #include "store/limits/changes.h"
 #include "store/versions.h"
 
@@ -49,7 +50,7 @@ typedef struct Names
 
 static TransactionId open_xid_of(const IdemTable *table);
 static bool is_same(const IdemLimitRow *a, const IdemLimitRow *b);
-static bool is_same_text(const text *a, const text *b);
+static bool is_same_zone(const text *a, const text *b);
 static bool is_same_span(const Interval *a, const Interval *b);
 static bool has_more(IdemTable *table, Oid index, int nkeys, const Datum *keys,
 					 Names *seen);
@@ -82,10 +83,10 @@ open_xid_of(const IdemTable *table)
 static bool
 is_same(const IdemLimitRow *a, const IdemLimitRow *b)
 {
-	if (!is_same_text(a->algorithm, b->algorithm) || a->quota != b->quota ||
+	if (!idem_name_equal(a->algorithm, b->algorithm) || a->quota != b->quota ||
 		!is_same_span(&a->period, &b->period) || a->burst != b->burst ||
 		a->is_enforced != b->is_enforced ||
-		!is_same_text(a->time_zone, b->time_zone) ||
+		!is_same_zone(a->time_zone, b->time_zone) ||
 		a->is_adaptive != b->is_adaptive)
 		return false;
 	return !a->is_adaptive ||
@@ -99,13 +100,11 @@ is_same(const IdemLimitRow *a, const IdemLimitRow *b)
 		 a->min_user_reserved == b->min_user_reserved);
 }
 
+/* both NULL, or the same */
 static bool
-is_same_text(const text *a, const text *b)
+is_same_zone(const text *a, const text *b)
 {
-	if (a == NULL || b == NULL)
-		return a == b;
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+	return a == NULL || b == NULL ? a == b : idem_name_equal(a, b);
 }
 
 /* to the letter: a day is another row than 24 hours */
@@ -195,7 +194,7 @@ see_name(TupleTableSlot *slot, void *arg)
 		return IDEM_VISIT_NEXT;
 	foreach(cell, seen->names)
 	{
-		if (is_same_text(lfirst(cell), name))
+		if (idem_name_equal(lfirst(cell), name))
 			return IDEM_VISIT_NEXT;
 	}
 	seen->names = lappend(seen->names, DatumGetTextPCopy(PointerGetDatum(name)));
