@@ -200,6 +200,26 @@ sub is_woken
 	return;
 }
 
+# So does what removes a whole scope, also of a record that is so long that its
+# row has its names compressed.
+my $sum = 0;
+foreach my $scope (map { "scope $_." } 1 .. 10)
+{
+	my $record = "rpad('$scope', 1024, 'k'), repeat('f', 1024), scope => '$scope'";
+
+	$owner->ask("SELECT FROM idemstore.start_processing($record, lease => '1 min')");
+	$other->send("SELECT outcome, extract(epoch FROM clock_timestamp())
+		FROM idemstore.start_processing($record, wait => '30 s')");
+	wait_for_sleepers($node, 1, 'Extension', $scope);
+	my $since = time();
+	$owner->ask("SELECT idemstore.forget_scope('$scope')");
+	my ($answer, $answered) = split(/\|/, $other->receive);
+	is($answer, 'started', "$scope: the next one starts");
+	$sum += $answered - $since;
+}
+note("ten calls of forget_scope() reached a waiter after $sum s in sum");
+cmp_ok($sum, '<', $bound, 'a waiter is woken when forget_scope() commits');
+
 # ... and not before the commit, also when the change is open for long.
 claim_of($owner, 'late', "lease => '1 min'");
 $other->send("SELECT status, extract(epoch FROM clock_timestamp()) FROM idemstore.wait('late', '30 s')");

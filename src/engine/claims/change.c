@@ -22,6 +22,7 @@ static IdemAction look_and_decide(IdemTable *table, const IdemTarget *target,
 								  void *arg);
 static void require_fence(const IdemTarget *target, const IdemRecord *record);
 static bool act(IdemTable *table, const IdemRecord *record, IdemAction action);
+static const text *plain(const text *name);
 
 IdemAction
 idem_claims_change_record(const IdemTarget *target, IdemChange change, void *arg)
@@ -77,6 +78,22 @@ act(IdemTable *table, const IdemRecord *record, IdemAction action)
 			return idem_store_tuple_delete(table);
 	}
 	return true;				/* keep the compiler quiet */
+}
+
+void
+idem_claims_change_note_removed(const IdemRecord *record, void *arg)
+{
+	IdemRemoved *removed = arg;
+
+	idem_wait_wake(removed->family, plain(record->key), plain(record->scope));
+	removed->nlive += idem_store_records_is_live(record, idem_clock_now());
+}
+
+/* A long row may have its names compressed, but who waits has not. */
+static const text *
+plain(const text *name)
+{
+	return name == NULL ? NULL : DatumGetTextPP(PointerGetDatum(name));
 }
 
 void

@@ -44,6 +44,16 @@ typedef IdemAction (*IdemChange) (const IdemTarget *target, IdemRecord *record,
 extern IdemAction idem_claims_change_record(const IdemTarget *target,
 											IdemChange change, void *arg);
 
+/* many that are removed at once, and how many of them were live */
+typedef struct IdemRemoved
+{
+	const IdemFamily *family;
+	int64		nlive;
+} IdemRemoved;
+
+/* Have who waits for a removed record woken, and count it in an IdemRemoved. */
+extern void idem_claims_change_note_removed(const IdemRecord *record, void *arg);
+
 /* ID413 above idemstore.max_body_size */
 extern void idem_claims_change_require_size(Size size, const char *name);
 

@@ -16,8 +16,6 @@
 #include "engine/claims/claims.h"
 #include "engine/claims/jobs.h"
 #include "engine/common/count.h"
-#include "engine/common/wait.h"
-#include "pg/clock.h"
 #include "pg/guc.h"
 
 StaticAssertDecl(IDEM_COUNT_WAIT_COMPLETED + IDEM_JOB_ABSENT == IDEM_COUNT_WAIT_ABSENT,
@@ -26,7 +24,6 @@ StaticAssertDecl(IDEM_COUNT_WAIT_COMPLETED + IDEM_JOB_ABSENT == IDEM_COUNT_WAIT_
 static Interval kept_for(const Interval *timeout);
 static IdemAction decide_end(const IdemTarget *target, IdemRecord *record,
 							 TimestampTz now, void *arg);
-static void count_cleared(const IdemRecord *job, void *arg);
 static IdemJobOutcome await_end(const IdemAwait *await, int64 timeout_us,
 								struct varlena **value, struct varlena **error);
 
@@ -139,18 +136,8 @@ idem_claims_jobs_is_in_progress(const text *hash)
 int64
 idem_claims_jobs_clear(text *prefix)
 {
-	int64		nlive = 0;
+	IdemRemoved removed = {.family = &idem_store_jobs};
 
-	idem_store_jobs_remove_prefix(prefix, count_cleared, &nlive);
-	return nlive;
-}
-
-static void
-count_cleared(const IdemRecord *job, void *arg)
-{
-	int64	   *nlive = arg;
-
-	idem_wait_wake(&idem_store_jobs, job->key, NULL);
-	if (idem_store_records_is_live(job, idem_clock_now()))
-		(*nlive)++;
+	idem_store_jobs_remove_prefix(prefix, idem_claims_change_note_removed, &removed);
+	return removed.nlive;
 }

@@ -28,7 +28,6 @@ static bool replace_base(IdemTable *table, const IdemStart *request, Setting *se
 static bool insert_value(IdemTable *table, const IdemStart *request);
 static IdemAction decide_forget(const IdemTarget *target, IdemRecord *record,
 								TimestampTz now, void *arg);
-static void count_forgotten(const IdemRecord *record, void *arg);
 
 bool
 idem_claims_value_set(const IdemStart *request)
@@ -112,18 +111,8 @@ decide_forget(const IdemTarget *target, IdemRecord *record, TimestampTz now,
 int64
 idem_claims_value_forget_scope(text *scope)
 {
-	int64		nlive = 0;
+	IdemRemoved removed = {.family = &idem_store_idempotency};
 
-	idem_store_idempotency_remove_scope(scope, count_forgotten, &nlive);
-	return nlive;
-}
-
-static void
-count_forgotten(const IdemRecord *record, void *arg)
-{
-	int64	   *nlive = arg;
-
-	idem_wait_wake(&idem_store_idempotency, record->key, record->scope);
-	if (idem_store_records_is_live(record, idem_clock_now()))
-		(*nlive)++;
+	idem_store_idempotency_remove_scope(scope, idem_claims_change_note_removed, &removed);
+	return removed.nlive;
 }
