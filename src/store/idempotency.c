@@ -22,7 +22,6 @@
 #include "utils/timestamp.h"
 
 #include "store/idempotency.h"
-#include "store/removal.h"
 
 enum
 {
@@ -96,23 +95,13 @@ typedef struct Wanted
 	TimestampTz now;
 } Wanted;
 
-/* the removal of a scope */
-typedef struct ScopeRemoval
-{
-	const text *scope;
-	IdemRecordVisitor removed;
-	void	   *arg;
-} ScopeRemoval;
-
 static Oid	fingerprint_index(IdemTable *table);
 static Oid	find_fingerprint_index(Relation rel);
 static int	fingerprint_columns(Oid oid);
 static bool has_fingerprint(const IdemRecord *record, const text *fingerprint,
 							TimestampTz now);
 static IdemVisit take_live(TupleTableSlot *slot, void *arg);
-static IdemRangeVisit is_over(TupleTableSlot *slot, void *arg);
-static IdemRangeVisit is_of_scope(TupleTableSlot *slot, void *arg);
-static void pass_on(TupleTableSlot *slot, void *arg);
+static IdemRangeVisit is_of_scope(const IdemRecord *record, const text *scope);
 
 static void
 read_record(TupleTableSlot *slot, IdemRecord *record)
@@ -319,57 +308,25 @@ fingerprint_columns(Oid oid)
 int64
 idem_store_idempotency_expire(TimestampTz now, int32 max_rows)
 {
-	IdemRange	range = {COL_EXPIRES_AT, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE,
-	TimestampTzGetDatum(now)};
-	IdemTable	table;
-	int64		n;
-
-	idem_store_records_open(&table, &idem_store_idempotency, RowExclusiveLock);
-	n = idem_store_removal_some(&table, &range, is_over, &now, max_rows);
-	idem_store_table_close(&table);
-	return n;
-}
-
-static IdemRangeVisit
-is_over(TupleTableSlot *slot, void *arg)
-{
-	const TimestampTz *now = arg;
-	IdemRecord	record;
-
-	read_record(slot, &record);
-	return record.expires_at <= *now && record.lease_expires_at <= *now ?
-		IDEM_RANGE_TAKE : IDEM_RANGE_SKIP;
+	return idem_store_records_expire(&idem_store_idempotency, COL_EXPIRES_AT, now, max_rows);
 }
 
 void
 idem_store_idempotency_remove_scope(text *scope, IdemRecordVisitor removed, void *arg)
 {
-	IdemRange	range = {COL_SCOPE, BTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(scope)};
-	ScopeRemoval removal = {.scope = scope, .removed = removed, .arg = arg};
-	IdemTable	table;
+	IdemRecordRemoval removal = {
+		.range = {COL_SCOPE, BTEqualStrategyNumber, F_TEXTEQ, PointerGetDatum(scope)},
+		.bound = scope,
+		.choose = is_of_scope,
+		.removed = removed,
+		.arg = arg,
+	};
 
-	idem_store_records_open(&table, &idem_store_idempotency, RowExclusiveLock);
-	idem_store_removal_all(&table, &range, is_of_scope, pass_on, &removal);
-	idem_store_table_close(&table);
+	idem_store_records_remove(&idem_store_idempotency, &removal);
 }
 
 static IdemRangeVisit
-is_of_scope(TupleTableSlot *slot, void *arg)
+is_of_scope(const IdemRecord *record, const text *scope)
 {
-	const ScopeRemoval *removal = arg;
-	IdemRecord	record;
-
-	read_record(slot, &record);
-	return idem_store_records_equal(record.scope, removal->scope) ?
-		IDEM_RANGE_TAKE : IDEM_RANGE_SKIP;
-}
-
-static void
-pass_on(TupleTableSlot *slot, void *arg)
-{
-	const ScopeRemoval *removal = arg;
-	IdemRecord	record;
-
-	read_record(slot, &record);
-	removal->removed(&record, removal->arg);
+	return idem_store_records_equal(record->scope, scope) ? IDEM_RANGE_TAKE : IDEM_RANGE_SKIP;
 }

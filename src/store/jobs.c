@@ -12,7 +12,6 @@
 
 #include "pg/name.h"
 #include "store/jobs.h"
-#include "store/removal.h"
 
 enum
 {
@@ -48,17 +47,7 @@ static const char *const status_names[] = {
 
 static void read_job(TupleTableSlot *slot, IdemRecord *record);
 static void put_job(const IdemRecord *record, Datum *values, bool *isnull);
-static IdemRangeVisit is_over(TupleTableSlot *slot, void *arg);
-static IdemRangeVisit has_prefix(TupleTableSlot *slot, void *arg);
-static void pass_on(TupleTableSlot *slot, void *arg);
-
-/* the removal of jobs with a prefix */
-typedef struct PrefixRemoval
-{
-	const text *prefix;
-	IdemRecordVisitor removed;
-	void	   *arg;
-} PrefixRemoval;
+static IdemRangeVisit has_prefix(const IdemRecord *job, const text *prefix);
 
 IdemFamily	idem_store_jobs = {
 	.table = {
@@ -111,15 +100,7 @@ put_job(const IdemRecord *record, Datum *values, bool *isnull)
 int64
 idem_store_jobs_expire(TimestampTz now, int32 max_rows)
 {
-	IdemRange	range = {JOB_EXPIRES_AT, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE,
-	TimestampTzGetDatum(now)};
-	IdemTable	table;
-	int64		n;
-
-	idem_store_records_open(&table, &idem_store_jobs, RowExclusiveLock);
-	n = idem_store_removal_some(&table, &range, is_over, &now, max_rows);
-	idem_store_table_close(&table);
-	return n;
+	return idem_store_records_expire(&idem_store_jobs, JOB_EXPIRES_AT, now, max_rows);
 }
 
 const char *
@@ -128,46 +109,24 @@ idem_store_jobs_status_name(IdemStatus status)
 	return status_names[status];
 }
 
-static IdemRangeVisit
-is_over(TupleTableSlot *slot, void *arg)
-{
-	const TimestampTz *now = arg;
-	IdemRecord	job;
-
-	read_job(slot, &job);
-	return idem_store_records_is_live(&job, *now) ? IDEM_RANGE_SKIP : IDEM_RANGE_TAKE;
-}
-
 void
 idem_store_jobs_remove_prefix(text *prefix, IdemRecordVisitor removed, void *arg)
 {
-	IdemRange	range = {JOB_HASH, BTGreaterEqualStrategyNumber, F_TEXT_GE,
-	PointerGetDatum(prefix)};
-	PrefixRemoval removal = {.prefix = prefix, .removed = removed, .arg = arg};
-	IdemTable	table;
+	IdemRecordRemoval removal = {
+		.range = {JOB_HASH, BTGreaterEqualStrategyNumber, F_TEXT_GE, PointerGetDatum(prefix)},
+		.bound = prefix,
+		.choose = has_prefix,
+		.removed = removed,
+		.arg = arg,
+	};
 
-	idem_store_records_open(&table, &idem_store_jobs, RowExclusiveLock);
-	idem_store_removal_all(&table, &range, has_prefix, pass_on, &removal);
-	idem_store_table_close(&table);
+	idem_store_records_remove(&idem_store_jobs, &removal);
 }
 
 /* the first hash without the prefix ends those that have it */
 static IdemRangeVisit
-has_prefix(TupleTableSlot *slot, void *arg)
+has_prefix(const IdemRecord *job, const text *prefix)
 {
-	const PrefixRemoval *removal = arg;
-	IdemRecord	job;
-
-	read_job(slot, &job);
-	return idem_name_begins_with(job.key, removal->prefix) ? IDEM_RANGE_TAKE : IDEM_RANGE_END;
-}
-
-static void
-pass_on(TupleTableSlot *slot, void *arg)
-{
-	const PrefixRemoval *removal = arg;
-	IdemRecord	job;
-
-	read_job(slot, &job);
-	removal->removed(&job, removal->arg);
+	return idem_name_begins_with(DatumGetTextPP(PointerGetDatum(job->key)), prefix) ?
+		IDEM_RANGE_TAKE : IDEM_RANGE_END;
 }

@@ -6,6 +6,7 @@
 
 #include "access/detoast.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/timestamp.h"
 
 #include "store/records.h"
@@ -17,7 +18,24 @@ typedef struct FenceSearch
 	int64		newest;
 } FenceSearch;
 
+/* of what has expired */
+typedef struct Expiry
+{
+	const IdemFamily *family;
+	TimestampTz now;
+} Expiry;
+
+/* of what is chosen */
+typedef struct Removal
+{
+	const IdemFamily *family;
+	const IdemRecordRemoval *removal;
+} Removal;
+
 static const IdemFamily *family_of(const IdemTable *table);
+static IdemRangeVisit choose_expired(TupleTableSlot *slot, void *arg);
+static IdemRangeVisit choose(TupleTableSlot *slot, void *arg);
+static void pass_on(TupleTableSlot *slot, void *arg);
 static IdemVisit see_fence(TupleTableSlot *slot, void *arg);
 
 void
@@ -46,6 +64,63 @@ static const IdemFamily *
 family_of(const IdemTable *table)
 {
 	return (const IdemFamily *) table->info;
+}
+
+int64
+idem_store_records_expire(IdemFamily *family, int column, TimestampTz now, int32 max_rows)
+{
+	IdemRange	range = {column, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE,
+	TimestampTzGetDatum(now)};
+	Expiry		expiry = {.family = family, .now = now};
+	IdemTable	table;
+	int64		n;
+
+	idem_store_records_open(&table, family, RowExclusiveLock);
+	n = idem_store_removal_some(&table, &range, choose_expired, &expiry, max_rows);
+	idem_store_table_close(&table);
+	return n;
+}
+
+static IdemRangeVisit
+choose_expired(TupleTableSlot *slot, void *arg)
+{
+	const Expiry *expiry = arg;
+	IdemRecord	record;
+
+	expiry->family->read(slot, &record);
+	return record.expires_at <= expiry->now && record.lease_expires_at <= expiry->now ?
+		IDEM_RANGE_TAKE : IDEM_RANGE_SKIP;
+}
+
+void
+idem_store_records_remove(IdemFamily *family, const IdemRecordRemoval *removal)
+{
+	Removal		state = {.family = family, .removal = removal};
+	IdemTable	table;
+
+	idem_store_records_open(&table, family, RowExclusiveLock);
+	idem_store_removal_all(&table, &removal->range, choose, pass_on, &state);
+	idem_store_table_close(&table);
+}
+
+static IdemRangeVisit
+choose(TupleTableSlot *slot, void *arg)
+{
+	const Removal *state = arg;
+	IdemRecord	record;
+
+	state->family->read(slot, &record);
+	return state->removal->choose(&record, state->removal->bound);
+}
+
+static void
+pass_on(TupleTableSlot *slot, void *arg)
+{
+	const Removal *state = arg;
+	IdemRecord	record;
+
+	state->family->read(slot, &record);
+	state->removal->removed(&record, state->removal->arg);
 }
 
 bool

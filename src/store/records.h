@@ -11,7 +11,7 @@
 #include "datatype/timestamp.h"
 #include "utils/uuid.h"
 
-#include "store/tuple.h"
+#include "store/removal.h"
 
 /* the most columns that a table of records has */
 #define IDEM_MAX_COLUMNS		18
@@ -74,6 +74,27 @@ typedef void (*IdemRecordVisitor) (const IdemRecord *record, void *arg);
 
 extern void idem_store_records_open(IdemTable *table, IdemFamily *family,
 									LOCKMODE lockmode);
+
+/*
+ * Remove at most max_rows records that have expired at now, and whose lease is
+ * over, the oldest first, but for those that others have locked.  The column is
+ * that of expires_at, from 0.
+ */
+extern int64 idem_store_records_expire(IdemFamily *family, int column, TimestampTz now,
+									   int32 max_rows);
+
+/* Which records are to go, and who is shown each that did. */
+typedef struct IdemRecordRemoval
+{
+	IdemRange	range;
+	const text *bound;			/* of the range */
+	IdemRangeVisit (*choose) (const IdemRecord *record, const text *bound);
+	IdemRecordVisitor removed;
+	void	   *arg;
+} IdemRecordRemoval;
+
+/* as idem_store_removal_all */
+extern void idem_store_records_remove(IdemFamily *family, const IdemRecordRemoval *removal);
 
 /* a family without scopes ignores the scope */
 extern IdemKey idem_store_records_key(const text *key, const text *scope);
