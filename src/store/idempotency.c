@@ -88,19 +88,11 @@ IdemFamily	idem_store_idempotency = {
 	.columns = put_record,
 };
 
-/* which record with a fingerprint is wanted */
-typedef struct Wanted
-{
-	const text *key;			/* that is no rival of itself; NULL: any */
-	TimestampTz now;
-} Wanted;
-
 static Oid	fingerprint_index(IdemTable *table);
 static Oid	find_fingerprint_index(Relation rel);
 static int	fingerprint_columns(Oid oid);
-static bool has_fingerprint(const IdemRecord *record, const text *fingerprint,
-							TimestampTz now);
 static IdemVisit take_live(TupleTableSlot *slot, void *arg);
+static IdemVisit take_rival(TupleTableSlot *slot, void *arg);
 static IdemRangeVisit is_of_scope(const IdemRecord *record, const text *scope);
 
 static void
@@ -176,47 +168,35 @@ idem_store_idempotency_types(Oid *types)
 }
 
 bool
-idem_store_idempotency_find_fingerprint(IdemTable *table, const text *fingerprint,
-										const text *scope, const text *preferred_key,
-										TimestampTz now, Snapshot snapshot,
-										IdemRecord *record)
+idem_store_idempotency_find_fingerprint(IdemTable *table, const IdemFingerprinted *wanted,
+										Snapshot snapshot, IdemRecord *record)
 {
-	Datum		keys[] = {PointerGetDatum(scope), PointerGetDatum(fingerprint)};
-	IdemKey		preferred = idem_store_records_key(preferred_key, scope);
-	IdemSearch	search = {fingerprint_index(table), lengthof(keys), keys, &now};
-	Wanted		wanted = {.now = now};
+	IdemKey		key = idem_store_records_key(wanted->key, wanted->scope);
+	Datum		keys[] = {PointerGetDatum(wanted->scope), PointerGetDatum(wanted->fingerprint)};
+	IdemSearch	search = {fingerprint_index(table), lengthof(keys), keys, &wanted->now};
 
-	if (idem_store_versions_fetch(table, &preferred, snapshot))
+	if (idem_store_versions_fetch(table, &key, snapshot))
 	{
 		read_record(table->base.slot, record);
-		if (has_fingerprint(record, fingerprint, now))
+		if (idem_store_records_is_live(record, wanted->now) &&
+			idem_store_records_equal(record->fingerprint, wanted->fingerprint))
 			return true;
 	}
-	if (!idem_store_versions_match(table, &search, snapshot, take_live, &wanted))
+	if (!idem_store_versions_match(table, &search, snapshot, take_live, (void *) wanted))
 		return false;
 	read_record(table->match.slot, record);
 	return true;
 }
 
-static bool
-has_fingerprint(const IdemRecord *record, const text *fingerprint, TimestampTz now)
-{
-	return idem_store_records_is_live(record, now) &&
-		idem_store_records_equal(record->fingerprint, fingerprint);
-}
-
 bool
-idem_store_idempotency_find_rival(IdemTable *table, const text *key,
-								  const text *fingerprint, const text *scope,
-								  TimestampTz now, text **rival_key,
-								  TransactionId *open_xid)
+idem_store_idempotency_find_rival(IdemTable *table, const IdemFingerprinted *wanted,
+								  text **rival_key, TransactionId *open_xid)
 {
-	Datum		keys[] = {PointerGetDatum(scope), PointerGetDatum(fingerprint)};
-	IdemSearch	search = {fingerprint_index(table), lengthof(keys), keys, &now};
-	Wanted		wanted = {.key = key, .now = now};
+	Datum		keys[] = {PointerGetDatum(wanted->scope), PointerGetDatum(wanted->fingerprint)};
+	IdemSearch	search = {fingerprint_index(table), lengthof(keys), keys, &wanted->now};
 	IdemRecord	rival;
 
-	if (!idem_store_versions_match_any(table, &search, take_live, &wanted))
+	if (!idem_store_versions_match_any(table, &search, take_rival, (void *) wanted))
 		return false;
 	read_record(table->match.slot, &rival);
 	*rival_key = idem_store_records_copy(rival.key);
@@ -231,14 +211,23 @@ idem_store_idempotency_find_rival(IdemTable *table, const text *key,
 static IdemVisit
 take_live(TupleTableSlot *slot, void *arg)
 {
-	const Wanted *wanted = arg;
+	const IdemFingerprinted *wanted = arg;
 	IdemRecord	record;
 
 	read_record(slot, &record);
-	if (!idem_store_records_is_live(&record, wanted->now) ||
-		(wanted->key != NULL && idem_store_records_equal(record.key, wanted->key)))
-		return IDEM_VISIT_NEXT;
-	return IDEM_VISIT_STOP;
+	return idem_store_records_is_live(&record, wanted->now) ? IDEM_VISIT_STOP : IDEM_VISIT_NEXT;
+}
+
+static IdemVisit
+take_rival(TupleTableSlot *slot, void *arg)
+{
+	const IdemFingerprinted *wanted = arg;
+	IdemRecord	record;
+
+	read_record(slot, &record);
+	return idem_store_records_is_live(&record, wanted->now) &&
+		!idem_store_records_equal(record.key, wanted->key) ?
+		IDEM_VISIT_STOP : IDEM_VISIT_NEXT;
 }
 
 /* remembered with the table's OID, and forgotten with it */

@@ -18,26 +18,31 @@ extern void idem_store_idempotency_types(Oid *types);
 extern void idem_store_idempotency_view(const IdemRecord *record, TimestampTz now,
 										Datum *values, bool *isnull);
 
+/* Records of a scope by their fingerprint, live at an instant. */
+typedef struct IdemFingerprinted
+{
+	const text *fingerprint;
+	const text *scope;
+	const text *key;			/* whoever asks */
+	TimestampTz now;
+} IdemFingerprinted;
+
 /*
- * A record of the scope with this fingerprint, live at now, as the snapshot sees
- * it: that under preferred_key, or else the one that lives longest.
+ * One of them, as the snapshot sees it: that of the key, or else the one that
+ * lives longest.
  */
 extern bool idem_store_idempotency_find_fingerprint(IdemTable *table,
-													const text *fingerprint,
-													const text *scope,
-													const text *preferred_key,
-													TimestampTz now,
+													const IdemFingerprinted *wanted,
 													Snapshot snapshot,
 													IdemRecord *record);
 
 /*
- * Has another key of the scope a live record with this fingerprint, committed
- * or not?  Sets *rival_key to a copy, and *open_xid when that is not settled
- * yet.  Only certain under the lock that keeps other insertions away.
+ * Is there one under another key, committed or not?  Sets *rival_key to a copy,
+ * and *open_xid when that is not settled yet.  Only certain under the lock that
+ * keeps other insertions away.
  */
-extern bool idem_store_idempotency_find_rival(IdemTable *table, const text *key,
-											  const text *fingerprint,
-											  const text *scope, TimestampTz now,
+extern bool idem_store_idempotency_find_rival(IdemTable *table,
+											  const IdemFingerprinted *wanted,
 											  text **rival_key,
 											  TransactionId *open_xid);
 

@@ -16,31 +16,10 @@
 #include "storage/procarray.h"
 #include "utils/snapmgr.h"
 
-#include "pg/compat.h"
 #include "store/survey.h"
 
 static void scan_from(IdemTable *table, BlockNumber first, Snapshot snapshot,
 					  IdemSurveyStep step, void *arg);
-
-void
-idem_store_survey(IdemTable *table, IdemSurveyVisitor visit, void *arg)
-{
-	TupleTableSlot *slot = table_slot_create(table->rel, NULL);
-	SnapshotData dirty;
-	TableScanDesc scan;
-
-	InitDirtySnapshot(dirty);
-	scan = idem_compat_table_beginscan(table->rel, &dirty);
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (dirty.speculativeToken == 0)
-			visit(table, slot, TransactionIdIsValid(dirty.xmin) ||
-				  TransactionIdIsValid(dirty.xmax), arg);
-	}
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-}
 
 void
 idem_store_survey_from(IdemTable *table, BlockNumber first, IdemSurveyStep step,

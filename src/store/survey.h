@@ -9,14 +9,8 @@
 
 /*
  * Called for each version that is committed, or open: made or being changed by
- * a transaction that has not ended.  May probe the table.
+ * a transaction that has not ended.  May probe the table.  False ends it.
  */
-typedef void (*IdemSurveyVisitor) (IdemTable *table, TupleTableSlot *slot,
-								   bool is_open, void *arg);
-
-extern void idem_store_survey(IdemTable *table, IdemSurveyVisitor visit, void *arg);
-
-/* likewise; false ends it */
 typedef bool (*IdemSurveyStep) (IdemTable *table, TupleTableSlot *slot,
 								bool is_open, void *arg);
 

@@ -50,6 +50,7 @@ idemstore_lookup_0_3(PG_FUNCTION_ARGS)
 													  IDEM_MAX_FINGERPRINT_SIZE);
 	text	   *scope = idem_args_scope(fcinfo, 2);
 	TimestampTz now = idem_clock_now();
+	IdemFingerprinted wanted = {fingerprint, scope, key, now};
 	IdemRecord	record;
 	IdemTable	table;
 
@@ -59,8 +60,7 @@ idemstore_lookup_0_3(PG_FUNCTION_ARGS)
 	if (fetch_live(&table, key, scope, now, &record))
 		put_match(result, "key", &record, now);
 	if (fingerprint != NULL &&
-		idem_store_idempotency_find_fingerprint(&table, fingerprint, scope, key, now,
-												GetActiveSnapshot(), &record))
+		idem_store_idempotency_find_fingerprint(&table, &wanted, GetActiveSnapshot(), &record))
 		put_match(result, "fingerprint", &record, now);
 	idem_store_table_close(&table);
 	return (Datum) 0;

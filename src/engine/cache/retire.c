@@ -26,7 +26,7 @@ typedef struct Horizon
 	bool		has_epoch;
 } Horizon;
 
-static void consider_lease(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg);
+static bool consider_lease(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg);
 static text *mark_of(const IdemEntry *entry);
 
 /*
@@ -45,13 +45,13 @@ idem_cache_retire_horizon(void)
 	idem_store_cache_marks_open(&marks, AccessShareLock);
 	horizon.has_epoch = idem_store_cache_marks_epoch(&marks, &horizon.epoch);
 	idem_store_table_close(&marks);
-	idem_store_survey(&leases, consider_lease, &horizon);
+	idem_store_survey_from(&leases, 0, consider_lease, &horizon);
 	idem_store_table_close(&leases);
 	return horizon.oldest;
 }
 
 /* One from before the epoch stores nothing. */
-static void
+static bool
 consider_lease(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg)
 {
 	Horizon    *horizon = arg;
@@ -64,6 +64,7 @@ consider_lease(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg)
 	if (horizon->has_epoch && FullTransactionIdFollowsOrEquals(xmin, horizon->epoch) &&
 		FullTransactionIdPrecedes(xmin, horizon->oldest))
 		horizon->oldest = xmin;
+	return true;
 }
 
 void

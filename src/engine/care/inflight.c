@@ -2,9 +2,10 @@
  * inflight.c
  *		Who is at work: claims, jobs and leases, uncommitted ones included.
  *
- * A survey of the table finds the keys, if none is asked for, and a probe of each says how it stands,
- * to this as to any other caller.  Of the versions that the survey meets, the
- * newest one that the probe found has the key reported, so that it comes once.
+ * A survey of the table finds the keys, if none is asked for, and a probe of each
+ * says how it stands, to this as to any other caller.  Of the versions that the
+ * survey meets, the newest one that the probe found has the key reported, so that
+ * it comes once.
  */
 #include "postgres.h"
 
@@ -40,7 +41,7 @@ typedef struct Search
 	void	   *arg;
 } Search;
 
-static void look(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg);
+static bool look(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg);
 static bool is_newest(const IdemTable *table, TupleTableSlot *slot);
 static bool describe(const IdemTable *table, IdemInFlight *claim);
 static bool is_claimed_anew(const IdemTable *table, IdemInFlight *claim);
@@ -60,7 +61,7 @@ idem_care_inflight_list(IdemInFlightReport report, void *arg)
 			continue;
 		search.family = sources[i].family;
 		idem_store_records_open(&table, records, AccessShareLock);
-		idem_store_survey(&table, look, &search);
+		idem_store_survey_from(&table, 0, look, &search);
 		idem_store_table_close(&table);
 	}
 }
@@ -90,7 +91,7 @@ idem_care_inflight_find(const text *key, const text *scope, IdemInFlightReport r
 	}
 }
 
-static void
+static bool
 look(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg)
 {
 	const Search *search = arg;
@@ -100,11 +101,12 @@ look(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg)
 
 	idem_store_records_read(table, slot, &record);
 	if (!is_open && record.status != IDEM_PROCESSING)
-		return;
+		return true;
 	key = idem_store_records_key(record.key, record.scope);
 	idem_store_versions_probe(table, &key);
 	if (is_newest(table, slot) && describe(table, &claim))
 		search->report(&claim, search->arg);
+	return true;
 }
 
 static bool

@@ -233,11 +233,10 @@ static bool
 has_rival(Look *look)
 {
 	const IdemStart *request = look->request;
+	IdemFingerprinted wanted = {request->fingerprint, request->scope, request->key, look->now};
 	IdemVerdict *verdict = look->verdict;
 
-	if (!idem_store_idempotency_find_rival(&look->table, request->key,
-										   request->fingerprint, request->scope,
-										   look->now, &verdict->conflicting_key,
+	if (!idem_store_idempotency_find_rival(&look->table, &wanted, &verdict->conflicting_key,
 										   &verdict->blocker))
 		return false;
 	verdict->is_waitable = TransactionIdIsValid(verdict->blocker);
