@@ -2,9 +2,8 @@
  * expiry.c
  *		The SQL functions that remove what has expired.
  *
- * expire() runs as the extension's owner.  expire_all() commits, so it can be
- * neither SECURITY DEFINER nor SET anything: it touches no table and only
- * calls expire().
+ * expire_all() commits, so it can be neither SECURITY DEFINER nor SET anything:
+ * it touches no table and only calls expire().
  */
 #include "postgres.h"
 

@@ -162,7 +162,6 @@ CREATE FUNCTION idemstore.cache_clear(
 	prefix text DEFAULT ''
 ) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_cache_clear';
 COMMENT ON FUNCTION idemstore.cache_clear(text) IS
 	'Remove all entries whose key begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Refuses every value for such a key that is being computed; waits for entries that are being stored with a fence, not for others. Serves http-client-toolkit, CacheStore.clear. Errors: 22004, 25006, 54000.';
@@ -171,7 +170,6 @@ CREATE FUNCTION idemstore.invalidate_by_tag(
 	tag text
 ) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_invalidate_by_tag';
 COMMENT ON FUNCTION idemstore.invalidate_by_tag(text) IS
 	'Remove all entries with this tag, and refuse every value with it that is being computed. Returns how many of them were live. Another session sees it exactly at commit; waits for transactions that are storing or invalidating under the tag. Serves http-client-toolkit, CacheStore.invalidateByTag. Errors: 22004, 22023, 54000, 25006.';
@@ -180,7 +178,6 @@ CREATE FUNCTION idemstore.invalidate_by_tags(
 	tags text[]
 ) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_invalidate_by_tags';
 COMMENT ON FUNCTION idemstore.invalidate_by_tags(text[]) IS
 	'As invalidate_by_tag(), for all entries with any of the tags, each counted once. Serves http-client-toolkit, CacheStore.invalidateByTags. Errors: 22004, 22023, 54000, 25006.';

@@ -60,7 +60,7 @@ CREATE FUNCTION idemstore.dedupe_register_or_join(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_dedupe_register_or_join';
 COMMENT ON FUNCTION idemstore.dedupe_register_or_join(text, interval) IS
-	'Become the owner of the work, or join who owns it; never waits. A finished job is opened anew, one past its timeout is taken over by exactly one caller. timeout: NULL for idemstore.default_job_timeout. Serves http-client-toolkit, DedupeStore.registerOrJoin. Errors: 22004, 22023, 25006, 54000.';
+	'Become the owner of the work, or join who owns it; never waits. A finished job is opened anew, one past its timeout is taken over by exactly one caller. timeout: at most 31 days; NULL is idemstore.default_job_timeout. Serves http-client-toolkit, DedupeStore.registerOrJoin. Errors: 22004, 22023, 25006, 54000.';
 
 CREATE FUNCTION idemstore.dedupe_register(
 	hash text,
@@ -99,7 +99,7 @@ CREATE FUNCTION idemstore.dedupe_wait_for(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_dedupe_wait_for';
 COMMENT ON FUNCTION idemstore.dedupe_wait_for(text, interval, uuid) IS
-	'Wait for the end of a job, woken by its commit. job_id: which one, as dedupe_register_or_join() returned it; NULL: the one that is there, or, while one is being opened anew, that. outcome: completed, failed, absent (there is no such job, or another has taken its place), or timeout: of the wait (NULL: idemstore.default_wait) or of the job, at once when that is over or is this transaction''s own. Never the result of another job. Raises for none of them. Obeys statement_timeout. Serves http-client-toolkit, DedupeStore.waitFor. Errors: 22004, 22023, 54000, 57014.';
+	'Wait for the end of a job, woken by its commit. job_id: which one, as dedupe_register_or_join() returned it; NULL: the one that is there, or, while one is being opened anew, that. outcome: completed, failed, absent (there is no such job, or another has taken its place), or timeout: of the wait (at most a day; NULL: idemstore.default_wait) or of the job, at once when that is over or is this transaction''s own. Never the result of another job. Raises for none of them. Obeys statement_timeout. Serves http-client-toolkit, DedupeStore.waitFor. Errors: 22004, 22023, 54000, 57014.';
 
 CREATE FUNCTION idemstore.dedupe_is_in_progress(
 	hash text
@@ -115,7 +115,7 @@ CREATE FUNCTION idemstore.dedupe_clear(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_dedupe_clear';
 COMMENT ON FUNCTION idemstore.dedupe_clear(text) IS
-	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';
+	'Remove all committed jobs whose hash begins with the prefix, byte for byte; an empty one is all. Waits for open changes of them as DELETE does. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';
 
 CREATE FUNCTION idemstore.dedupe_list(
 	prefix text DEFAULT '',

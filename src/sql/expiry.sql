@@ -6,10 +6,9 @@ CREATE FUNCTION idemstore.expire(
 	OUT removed bigint
 ) RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'idemstore_expire';
 COMMENT ON FUNCTION idemstore.expire(integer) IS
-	'Remove at most max_rows expired rows of every table; one row of result a table. Rows that others have locked are skipped; no lock on a table is waited for. What fails in a table is a WARNING that names it, and its removed is NULL. Space only: an expired row is absent for every function anyway. Errors: 22004, 22023, 25006.';
+	'Remove at most max_rows expired rows of every table, of rate_limit_state and cooldowns from where the run before ended, in 1,000 pages; one row of result a table. Rows that others have locked are skipped; no lock on a table is waited for. What fails in a table is a WARNING that names it, and its removed is NULL. Space only: an expired row is absent for every function anyway. Errors: 22004, 22023, 25006.';
 
 CREATE PROCEDURE idemstore.expire_all(
 	batch_size integer DEFAULT 10000,

@@ -110,7 +110,7 @@ CREATE TYPE idemstore.idempotency_verdict AS (
 	checkpoint json
 );
 COMMENT ON TYPE idemstore.idempotency_verdict IS
-	'What start_processing() decided. outcome: started (fence, attempt, recovery_point, checkpoint), replay (response_status, response_headers, response_body), failed (error and response), in_progress (retry_after_ms, what is left of the lease in milliseconds, and retry_after_seconds, the same rounded up), mismatch, abandoned (as started, of the attempt whose lease is over), duplicate (conflicting_key). All other columns are NULL.';
+	'What start_processing() decided. outcome: started (fence, attempt, recovery_point, checkpoint), replay (response_status, response_headers, response_body), failed (error and response), in_progress (retry_after_ms, what is left of the lease in milliseconds, or 1000 where it is over and its transaction still open, and retry_after_seconds, the same rounded up), mismatch, abandoned (as started, of the attempt whose lease is over), duplicate (conflicting_key). All other columns are NULL.';
 
 CREATE TYPE idemstore.idempotency_match AS (
 	matched text,
@@ -158,7 +158,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SUPPORT idemstore.start_processing_support
 AS 'MODULE_PATHNAME', 'idemstore_start_processing_0_3';
 COMMENT ON FUNCTION idemstore.start_processing(text, text, interval, text, interval, interval, text, boolean, boolean, json) IS
-	'Claim a key, or say why not; call it in FROM, since (start_processing(...)).* would call it once a column. Exactly one of any number of callers gets outcome started, in one atomic call. ttl: how long the record lives (NULL: idemstore.default_ttl; <= 0: expired at once). lease: how long the claim is held, at most the ttl and 31 days (NULL: idemstore.default_lease). wait: how long to wait for a claim in progress to end, at most a day (default not at all). owner: starting again with the same owner is started again, and the lease becomes at least what is asked for now. takeover false: a claim whose lease is over is abandoned, not taken over. unique_fingerprint: another live key of the scope with this fingerprint is duplicate. context: kept with the record. A ttl is at most ten years; a bare number is seconds. Errors: 22004 for NULL, 22023 for a bad value, 54000 for a name that is too long, ID413 for a context above idemstore.max_body_size, 25006 in a read-only transaction. Serves startProcessing of idempot''s IdempotencyStore and the Idempotency-Key header.';
+	'Claim a key, or say why not; call it in FROM, since (start_processing(...)).* would call it once a column. Exactly one of any number of callers gets outcome started, in one atomic call. ttl: how long the record lives (NULL: idemstore.default_ttl; <= 0: expired at once). lease: how long the claim is held, at most the ttl and 31 days (NULL: idemstore.default_lease). wait: how long to wait for a claim in progress to end, at most a day (default not at all); that overrides lock_timeout, obeys statement_timeout, and may end in deadlock_detected. owner: starting again with the same owner is started again, and the lease becomes at least what is asked for now. takeover false: a claim whose lease is over is abandoned, not taken over. unique_fingerprint: another live key of the scope with this fingerprint is duplicate. context: kept with the record. A ttl is at most ten years; a bare number is seconds. Errors: 22004 for NULL, 22023 for a bad value, 54000 for a name that is too long, ID413 for a context above idemstore.max_body_size, 25006 in a read-only transaction. Serves startProcessing of idempot''s IdempotencyStore and the Idempotency-Key header.';
 
 CREATE FUNCTION idemstore.complete(
 	key text,
@@ -343,7 +343,7 @@ CREATE FUNCTION idemstore.forget_scope(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_forget_scope';
 COMMENT ON FUNCTION idemstore.forget_scope(text) IS
-	'Remove all committed records of a scope in any state; how many of them were live. Waits for open changes of them as DELETE does; who waits for one of them notices within a second. Errors: 22004, 54000, 25006.';
+	'Remove all committed records of a scope in any state; how many of them were live. Waits for open changes of them as DELETE does; who waits for one of them is woken at commit. Errors: 22004, 54000, 25006.';
 
 CREATE FUNCTION idemstore.fingerprint(
 	payload json,

@@ -112,7 +112,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION idemstore.grant_usage(regrole, text) IS
-	'Let a role call the extension. level application: every function that a program calls; monitor: the view stats, which shows no keys; operator: both, expire, expire_all and the functions that schedule it, forget_scope, stats_reset, the functions that set, drop and list rate limits and cooldowns, and the views in_flight and usage_levels. True when it had not all of that. For the owner of the database and superusers. Two at once wait for each other. Errors: 22004, 22023 for an unknown level, 25006, 42704 no such role.';
+	'Let a role call the extension. level application: every function that a program calls; monitor: the view stats, which shows no keys; operator: both, expire, expire_all and the functions that schedule it, forget_scope, stats_reset, the functions that set, drop, clear and list rate limits, cooldown_list, in_flight_by_key, and the views in_flight and usage_levels. True when it had not all of that. For the owner of the database and superusers. Two at once wait for each other. Errors: 22004, 22023 for an unknown level, 25006, 42704 no such role.';
 
 CREATE FUNCTION idemstore.revoke_usage(
 	role regrole,

@@ -244,7 +244,7 @@ CREATE FUNCTION idemstore.acquire_all(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_acquire_all_0_3';
 COMMENT ON FUNCTION idemstore.acquire_all(text[], bigint[]) IS
-	'Take from the configured limits of all resources, or from none. costs: one a resource, 1 each for NULL; a name that comes twice adds its costs. At most 64 resources. True if taken. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+	'Take from the configured limits of all resources, or from none. costs: one a resource, 1 each for NULL; a name that comes twice adds its costs. At most 64 resources. True if taken. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set, 54000 for too many.';
 
 CREATE FUNCTION idemstore.acquire_many(
 	resources text[],

@@ -49,7 +49,7 @@ is_deeply([ grep { /unknown kind$/ } keys %$anew ], [], 'of all kinds of objects
 foreach my $change (
 	[ 'COMMENT ON FUNCTION idemstore.expire IS NULL', 'function idemstore.expire(integer): comment' ],
 	[ 'ALTER FUNCTION idemstore.expire COST 2', 'function idemstore.expire(integer): definition' ],
-	[ 'ALTER FUNCTION idemstore.expire RESET search_path', 'function idemstore.expire(integer): definition' ],
+	[ 'ALTER FUNCTION idemstore.drop_rate_limit RESET search_path', 'function idemstore.drop_rate_limit(pg_catalog.text,pg_catalog.text): definition' ],
 	[ 'ALTER PROCEDURE idemstore.expire_all OWNER TO shop', 'procedure idemstore.expire_all(integer,interval): privileges' ],
 	[ 'GRANT EXECUTE ON FUNCTION idemstore.expire TO shop', 'function idemstore.expire(integer): privileges' ],
 	[ 'DELETE FROM pg_init_privs WHERE objoid = \'idemstore.expire\'::regproc', 'function idemstore.expire(integer): initial privileges of column' ],

@@ -13,7 +13,7 @@ typedef void (*IdemExpiryReport) (const char *relation, int64 removed, void *arg
 
 /*
  * Remove at most max_rows expired rows of every relation, skipping those that
- * another transaction has locked.  Runs SQL with the rights of the caller.
+ * another transaction has locked.
  * What fails in one relation is a WARNING, and does not keep it from the others;
  * no lock on a relation is waited for.
  */

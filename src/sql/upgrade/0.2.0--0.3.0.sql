@@ -1,9 +1,9 @@
 \echo Use "ALTER EXTENSION idemstore UPDATE TO '0.3.0'" to load this file. \quit
 
 -- expiry
-ALTER FUNCTION idemstore.expire(integer) RESET enable_sort;
+ALTER FUNCTION idemstore.expire(integer) SECURITY INVOKER RESET ALL;
 COMMENT ON FUNCTION idemstore.expire(integer) IS
-	'Remove at most max_rows expired rows of every table; one row of result a table. Rows that others have locked are skipped; no lock on a table is waited for. What fails in a table is a WARNING that names it, and its removed is NULL. Space only: an expired row is absent for every function anyway. Errors: 22004, 22023, 25006.';
+	'Remove at most max_rows expired rows of every table, of rate_limit_state and cooldowns from where the run before ended, in 1,000 pages; one row of result a table. Rows that others have locked are skipped; no lock on a table is waited for. What fails in a table is a WARNING that names it, and its removed is NULL. Space only: an expired row is absent for every function anyway. Errors: 22004, 22023, 25006.';
 -- idempotency
 DROP FUNCTION idemstore.start_processing(text, text, interval, text, interval, interval, text, boolean, boolean, json);
 DROP FUNCTION idemstore.complete(text, integer, json, bytea, bigint, text, interval);
@@ -32,7 +32,7 @@ CREATE TYPE idemstore.idempotency_verdict AS (
 	checkpoint json
 );
 COMMENT ON TYPE idemstore.idempotency_verdict IS
-	'What start_processing() decided. outcome: started (fence, attempt, recovery_point, checkpoint), replay (response_status, response_headers, response_body), failed (error and response), in_progress (retry_after_ms, what is left of the lease in milliseconds, and retry_after_seconds, the same rounded up), mismatch, abandoned (as started, of the attempt whose lease is over), duplicate (conflicting_key). All other columns are NULL.';
+	'What start_processing() decided. outcome: started (fence, attempt, recovery_point, checkpoint), replay (response_status, response_headers, response_body), failed (error and response), in_progress (retry_after_ms, what is left of the lease in milliseconds, or 1000 where it is over and its transaction still open, and retry_after_seconds, the same rounded up), mismatch, abandoned (as started, of the attempt whose lease is over), duplicate (conflicting_key). All other columns are NULL.';
 
 CREATE TYPE idemstore.idempotency_match AS (
 	matched text,
@@ -74,7 +74,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SUPPORT idemstore.start_processing_support
 AS 'MODULE_PATHNAME', 'idemstore_start_processing_0_3';
 COMMENT ON FUNCTION idemstore.start_processing(text, text, interval, text, interval, interval, text, boolean, boolean, json) IS
-	'Claim a key, or say why not; call it in FROM, since (start_processing(...)).* would call it once a column. Exactly one of any number of callers gets outcome started, in one atomic call. ttl: how long the record lives (NULL: idemstore.default_ttl; <= 0: expired at once). lease: how long the claim is held, at most the ttl and 31 days (NULL: idemstore.default_lease). wait: how long to wait for a claim in progress to end, at most a day (default not at all). owner: starting again with the same owner is started again, and the lease becomes at least what is asked for now. takeover false: a claim whose lease is over is abandoned, not taken over. unique_fingerprint: another live key of the scope with this fingerprint is duplicate. context: kept with the record. A ttl is at most ten years; a bare number is seconds. Errors: 22004 for NULL, 22023 for a bad value, 54000 for a name that is too long, ID413 for a context above idemstore.max_body_size, 25006 in a read-only transaction. Serves startProcessing of idempot''s IdempotencyStore and the Idempotency-Key header.';
+	'Claim a key, or say why not; call it in FROM, since (start_processing(...)).* would call it once a column. Exactly one of any number of callers gets outcome started, in one atomic call. ttl: how long the record lives (NULL: idemstore.default_ttl; <= 0: expired at once). lease: how long the claim is held, at most the ttl and 31 days (NULL: idemstore.default_lease). wait: how long to wait for a claim in progress to end, at most a day (default not at all); that overrides lock_timeout, obeys statement_timeout, and may end in deadlock_detected. owner: starting again with the same owner is started again, and the lease becomes at least what is asked for now. takeover false: a claim whose lease is over is abandoned, not taken over. unique_fingerprint: another live key of the scope with this fingerprint is duplicate. context: kept with the record. A ttl is at most ten years; a bare number is seconds. Errors: 22004 for NULL, 22023 for a bad value, 54000 for a name that is too long, ID413 for a context above idemstore.max_body_size, 25006 in a read-only transaction. Serves startProcessing of idempot''s IdempotencyStore and the Idempotency-Key header.';
 
 CREATE FUNCTION idemstore.complete(
 	key text,
@@ -268,8 +268,12 @@ WHERE last IS NOT NULL;
 COMMENT ON FUNCTION idemstore.initiate(text, json, interval, text) IS
 	'Create a record in processing unless the key has a live one, in any state, committed or not: true if created. The claim is held until the record expires and is never taken over. Waits as set_nx() does. ttl: NULL is idemstore.default_ttl. Errors: 22004, 22023, 54000, ID413, 25006. Serves initiate of litert''s IManager.';
 ALTER FUNCTION idemstore.forget_scope(text) SECURITY INVOKER RESET search_path;
+COMMENT ON FUNCTION idemstore.forget_scope(text) IS
+	'Remove all committed records of a scope in any state; how many of them were live. Waits for open changes of them as DELETE does; who waits for one of them is woken at commit. Errors: 22004, 54000, 25006.';
 
 -- dedupe
+COMMENT ON FUNCTION idemstore.dedupe_register_or_join(text, interval) IS
+	'Become the owner of the work, or join who owns it; never waits. A finished job is opened anew, one past its timeout is taken over by exactly one caller. timeout: at most 31 days; NULL is idemstore.default_job_timeout. Serves http-client-toolkit, DedupeStore.registerOrJoin. Errors: 22004, 22023, 25006, 54000.';
 DROP FUNCTION idemstore.dedupe_wait_for(text, interval);
 CREATE FUNCTION idemstore.dedupe_wait_for(
 	hash text,
@@ -279,10 +283,10 @@ CREATE FUNCTION idemstore.dedupe_wait_for(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_dedupe_wait_for';
 COMMENT ON FUNCTION idemstore.dedupe_wait_for(text, interval, uuid) IS
-	'Wait for the end of a job, woken by its commit. job_id: which one, as dedupe_register_or_join() returned it; NULL: the one that is there, or, while one is being opened anew, that. outcome: completed, failed, absent (there is no such job, or another has taken its place), or timeout: of the wait (NULL: idemstore.default_wait) or of the job, at once when that is over or is this transaction''s own. Never the result of another job. Raises for none of them. Obeys statement_timeout. Serves http-client-toolkit, DedupeStore.waitFor. Errors: 22004, 22023, 54000, 57014.';
+	'Wait for the end of a job, woken by its commit. job_id: which one, as dedupe_register_or_join() returned it; NULL: the one that is there, or, while one is being opened anew, that. outcome: completed, failed, absent (there is no such job, or another has taken its place), or timeout: of the wait (at most a day; NULL: idemstore.default_wait) or of the job, at once when that is over or is this transaction''s own. Never the result of another job. Raises for none of them. Obeys statement_timeout. Serves http-client-toolkit, DedupeStore.waitFor. Errors: 22004, 22023, 54000, 57014.';
 ALTER FUNCTION idemstore.dedupe_clear(text) SECURITY INVOKER RESET search_path;
 COMMENT ON FUNCTION idemstore.dedupe_clear(text) IS
-	'Remove all jobs whose hash begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';
+	'Remove all committed jobs whose hash begins with the prefix, byte for byte; an empty one is all. Waits for open changes of them as DELETE does. Returns how many of them were live. Who waits for them gets absent. Errors: 22004, 25006, 54000.';
 -- limits
 ALTER TABLE idemstore.rate_limits
 	ADD COLUMN enforced boolean DEFAULT true NOT NULL,
@@ -412,7 +416,7 @@ CREATE FUNCTION idemstore.acquire_all(
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'idemstore_acquire_all_0_3';
 COMMENT ON FUNCTION idemstore.acquire_all(text[], bigint[]) IS
-	'Take from the configured limits of all resources, or from none. costs: one a resource, 1 each for NULL; a name that comes twice adds its costs. At most 64 resources. True if taken. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set.';
+	'Take from the configured limits of all resources, or from none. costs: one a resource, 1 each for NULL; a name that comes twice adds its costs. At most 64 resources. True if taken. Errors: 25006, 22004, 22023, 54000 for a resource above 1024 bytes, ID428 when no limit is set, 54000 for too many.';
 
 CREATE FUNCTION idemstore.acquire_many(
 	resources text[],
@@ -576,6 +580,8 @@ END
 $update$;
 
 -- dedupe
+COMMENT ON FUNCTION idemstore.dedupe_register_or_join(text, interval) IS
+	'Become the owner of the work, or join who owns it; never waits. A finished job is opened anew, one past its timeout is taken over by exactly one caller. timeout: at most 31 days; NULL is idemstore.default_job_timeout. Serves http-client-toolkit, DedupeStore.registerOrJoin. Errors: 22004, 22023, 25006, 54000.';
 CREATE FUNCTION idemstore.dedupe_list(
 	prefix text DEFAULT '',
 	max_rows integer DEFAULT 100,
@@ -706,6 +712,9 @@ COMMENT ON COLUMN idemstore.cache_invalidations.xid_bucket IS 'xid in steps of 1
 
 COMMENT ON FUNCTION idemstore.cache_set(text, json, interval, text[], bigint) IS
 	'Store a value, exactly as it is given; true if stored. ttl: above 0 expires, 0 never, below 0 is expired already, so that the entry is gone. tags: NULL keeps those of a live entry, an empty array clears them, else they are replaced; at most 256 of 1 to 1024 bytes. False, and nothing is stored: with a fence, of cache_fetch(), when the value could be older than an invalidation of the key or of a tag, or the lease is lost; without one, while another transaction invalidates the key or a tag, and then what stood there is removed. Commits or rolls back with the transaction; waits for another one that writes the key. Serves http-client-toolkit, CacheStore.set and setWithTags. Errors: 22004, 22023, 54000, 25006, ID413 above idemstore.cache_max_entry_size.';
+ALTER FUNCTION idemstore.cache_clear(text) SECURITY INVOKER RESET search_path;
+ALTER FUNCTION idemstore.invalidate_by_tag(text) SECURITY INVOKER RESET search_path;
+ALTER FUNCTION idemstore.invalidate_by_tags(text[]) SECURITY INVOKER RESET search_path;
 COMMENT ON FUNCTION idemstore.cache_clear(text) IS
 	'Remove all entries whose key begins with the prefix, byte for byte; an empty one is all. Returns how many of them were live. Refuses every value for such a key that is being computed; waits for entries that are being stored with a fence, not for others. Serves http-client-toolkit, CacheStore.clear. Errors: 22004, 25006, 54000.';
 COMMENT ON FUNCTION idemstore.invalidate_by_tag(text) IS
