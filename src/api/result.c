@@ -11,6 +11,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 #include "utils/typcache.h"
 
 #include "api/result.h"
@@ -84,4 +85,14 @@ idem_result_put(Datum *values, bool *isnull, int column, const void *value)
 {
 	values[column] = PointerGetDatum(value);
 	isnull[column] = value == NULL;
+}
+
+void
+idem_result_put_retry(Datum *values, bool *isnull, int column, int64 us)
+{
+	int64		seconds = us / USECS_PER_SEC + (us % USECS_PER_SEC > 0);
+
+	values[column] = Float8GetDatum(us / 1000.0);
+	values[column + 1] = Int32GetDatum((int32) Min(seconds, PG_INT32_MAX));
+	isnull[column] = isnull[column + 1] = false;
 }

@@ -28,6 +28,12 @@ extern void idem_result_check(TupleDesc desc, int ncolumns, const Oid *types);
 /* a value of idemstore.idempotency_record, of the type's OID, as it stands now */
 extern Datum idem_result_record(Oid type, const IdemRecord *record, TimestampTz now);
 
+/*
+ * A wait of so many microseconds in two columns: in milliseconds, for a timer,
+ * and in seconds, rounded up, for a header.
+ */
+extern void idem_result_put_retry(Datum *values, bool *isnull, int column, int64 us);
+
 /* values[i] or NULL, for a pointer where NULL is the SQL NULL */
 extern void idem_result_put(Datum *values, bool *isnull, int column,
 							const void *value);

@@ -8,21 +8,11 @@
 #include "postgres.h"
 
 #include "api/claims/headers.h"
-#include "pg/compat.h"
-
-/* a walk through a text that is known to be JSON */
-typedef struct Walk
-{
-	const char *at;
-	const char *end;
-} Walk;
+#include "engine/claims/jsontoken.h"
 
 static bool is_object_or_pairs(const text *json);
-static bool is_array_of_pairs(Walk *walk);
-static bool is_pair(Walk *walk);
-static void skip_space(Walk *walk);
-static void skip_string(Walk *walk);
-static void skip_value(Walk *walk);
+static bool is_pair(IdemJsonReader *reader);
+static void skip_value(IdemJsonReader *reader);
 
 struct varlena *
 idem_claims_headers_arg(PG_FUNCTION_ARGS, int arg)
@@ -43,81 +33,51 @@ idem_claims_headers_arg(PG_FUNCTION_ARGS, int arg)
 static bool
 is_object_or_pairs(const text *json)
 {
-	Walk		walk = {VARDATA_ANY(json), VARDATA_ANY(json) + VARSIZE_ANY_EXHDR(json)};
+	IdemJsonReader reader = {VARDATA_ANY(json), VARDATA_ANY(json) + VARSIZE_ANY_EXHDR(json)};
 
-	skip_space(&walk);
-	if (*walk.at == '{')
+	if (idem_claims_jsontoken_skip(&reader, '{'))
 		return true;
-	return *walk.at == '[' && is_array_of_pairs(&walk);
-}
-
-/* from the bracket on */
-static bool
-is_array_of_pairs(Walk *walk)
-{
-	for (walk->at++; walk->at < walk->end; walk->at++)
+	if (!idem_claims_jsontoken_skip(&reader, '['))
+		return false;
+	if (idem_claims_jsontoken_skip(&reader, ']'))
+		return true;
+	do
 	{
-		skip_space(walk);
-		if (*walk->at == ']')
-			return true;
-		if (*walk->at != ',' && !is_pair(walk))
+		if (!is_pair(&reader))
 			return false;
-	}
-	return true;				/* keep the compiler quiet */
+	} while (idem_claims_jsontoken_skip(&reader, ','));
+	return true;
 }
 
-/* two values, the first of them a name; ends at the closing bracket */
+/* an array of two, the first of them a name */
 static bool
-is_pair(Walk *walk)
+is_pair(IdemJsonReader *reader)
 {
-	if (*walk->at++ != '[')
+	if (!idem_claims_jsontoken_skip(reader, '[') || !idem_claims_jsontoken_skip(reader, '"'))
 		return false;
-	skip_space(walk);
-	if (*walk->at != '"')
+	reader->at--;
+	skip_value(reader);
+	if (!idem_claims_jsontoken_skip(reader, ','))
 		return false;
-	skip_string(walk);
-	skip_space(walk);
-	if (*walk->at++ != ',')
-		return false;
-	skip_value(walk);
-	return *walk->at == ']';
+	skip_value(reader);
+	return idem_claims_jsontoken_skip(reader, ']');
 }
 
+/* of a text that is known to be JSON */
 static void
-skip_space(Walk *walk)
-{
-	while (walk->at < walk->end && strchr(" \t\n\r", *walk->at) != NULL)
-		walk->at++;
-}
-
-/* to what follows it */
-static void
-skip_string(Walk *walk)
-{
-	for (walk->at++; *walk->at != '"'; walk->at++)
-	{
-		if (*walk->at == '\\')
-			walk->at++;
-	}
-	walk->at++;
-}
-
-/* to the comma or the bracket that ends it */
-static void
-skip_value(Walk *walk)
+skip_value(IdemJsonReader *reader)
 {
 	int			depth = 0;
 
-	for (; depth > 0 || (*walk->at != ',' && *walk->at != ']'); walk->at++)
+	do
 	{
-		if (*walk->at == '[' || *walk->at == '{')
-			depth++;
-		else if (*walk->at == ']' || *walk->at == '}')
+		if (idem_claims_jsontoken_skip(reader, ']') || idem_claims_jsontoken_skip(reader, '}'))
 			depth--;
-		else if (*walk->at == '"')
+		else if (!idem_claims_jsontoken_skip(reader, ',') && !idem_claims_jsontoken_skip(reader, ':'))
 		{
-			skip_string(walk);
-			walk->at--;
+			IdemJsonKind kind = idem_claims_jsontoken_next(reader).kind;
+
+			depth += kind == IDEM_JSON_OBJECT || kind == IDEM_JSON_ARRAY;
 		}
-	}
+	} while (depth > 0);
 }

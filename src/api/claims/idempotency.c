@@ -83,7 +83,6 @@ static void require_fingerprint(const IdemStart *request);
 static Datum verdict_datum(PG_FUNCTION_ARGS, const IdemVerdict *verdict);
 static void put_claim(const IdemVerdict *verdict, Datum *values, bool *isnull);
 static void put_response(const IdemVerdict *verdict, Datum *values, bool *isnull);
-static void put_retry(int64 us, Datum *values, bool *isnull);
 static void require_fence(const IdemTarget *target);
 static IdemResponse response_from(PG_FUNCTION_ARGS, int status_arg, int body_arg);
 
@@ -155,7 +154,7 @@ verdict_datum(PG_FUNCTION_ARGS, const IdemVerdict *verdict)
 			put_response(verdict, values, isnull);
 			break;
 		case IDEM_IN_PROGRESS:
-			put_retry(verdict->retry_after_us, values, isnull);
+			idem_result_put_retry(values, isnull, VERDICT_RETRY_AFTER_MS, verdict->retry_after_us);
 			break;
 		case IDEM_DUPLICATE:
 			idem_result_put(values, isnull, VERDICT_CONFLICTING_KEY,
@@ -187,17 +186,6 @@ put_response(const IdemVerdict *verdict, Datum *values, bool *isnull)
 	idem_result_put(values, isnull, VERDICT_RESPONSE_HEADERS, verdict->response.headers);
 	idem_result_put(values, isnull, VERDICT_RESPONSE_BODY, verdict->response.body);
 	idem_result_put(values, isnull, VERDICT_ERROR, verdict->error);
-}
-
-/* for a timer, and rounded up for a header */
-static void
-put_retry(int64 us, Datum *values, bool *isnull)
-{
-	values[VERDICT_RETRY_AFTER_MS] = Float8GetDatum(us / 1000.0);
-	isnull[VERDICT_RETRY_AFTER_MS] = false;
-	values[VERDICT_RETRY_AFTER_SECONDS] =
-		Int32GetDatum((us + USECS_PER_SEC - 1) / USECS_PER_SEC);
-	isnull[VERDICT_RETRY_AFTER_SECONDS] = false;
 }
 
 Datum
