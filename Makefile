@@ -19,8 +19,9 @@
 #	make coverage		which lines of src/ the suites run
 #	make check-arch		the rules on the code itself
 #	make format		indent the C code
-#	make bench		side by side with Redis and others: bench/report.md
+#	make bench		side by side with Redis and others: bench/results/
 #	make bench-quick	the same in less than five minutes, and rougher
+#	make bench-publish	make the last full run bench/report.md and its plots
 #
 # Another PostgreSQL: make PG_CONFIG=/path/to/pg_config
 
@@ -183,10 +184,16 @@ bench:
 bench-quick:
 	$(call run_bench,--quick)
 
+bench-publish:
+	bench/publish
+
 format:
 	test/arch/format
 
 force:
 
-.PHONY: deps test test-go dist-go test-python dist-python test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench bench-quick check-arch format force
+.PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart check-arch format force
+.PHONY: bench bench-quick bench-publish
+.PHONY: test-go dist-go
+.PHONY: test-python dist-python
 .DELETE_ON_ERROR:

@@ -11,17 +11,23 @@ our @EXPORT = qw(machine_section);
 my @settings = qw(
 	shared_buffers huge_pages fsync synchronous_commit full_page_writes autovacuum max_wal_size checkpoint_timeout max_connections);
 
-sub machine_section ($servers, $is_quick, %scale)
+# bench/publish takes a full run alone.
+my %how = (
+	quick => [ 'make bench-quick', 'a quick run, whose figures are rough' ],
+	partial => [ 'bench/start --only', 'a part of a full run' ],
+	full => [ 'make bench', 'a full run' ]);
+
+sub machine_section ($servers, $kind, %scale)
 {
+	my ($command, $how) = @{ $how{$kind} };
 	my $versions = $servers->versions;
 	my $db = $servers->db('postgres');
 	my $shown = join(', ', map { "$_ " . $db->selectrow_array("SELECT current_setting('$_')") } @settings);
 	my $systems = join(', ', map { "$_ $versions->{$_}" } sort { lc($a) cmp lc($b) } keys %$versions);
-	my $how = $is_quick ? 'a quick run, whose figures are rough' : 'a full run';
 	my $loads = join(', ', map { clients_of($_) } @{ $scale{loads} });
 
 	return <<~"TEXT";
-		Made by `make bench${\($is_quick ? '-quick' : '')}`, $how: ${\_processor()}, ${\_cores()} cores,
+		Made by `$command`, $how: ${\_processor()}, ${\_cores()} cores,
 		${\_memory()} GiB of memory, Linux ${\_kernel()}; $systems.
 
 		PostgreSQL: $shown; where a title does not say "durable", synchronous_commit is
