@@ -41,6 +41,7 @@ typedef struct InUse
 } InUse;
 
 static void look_at_portals(InUse *in_use);
+static bool is_alone(Portal portal);
 static void look_at_named(InUse *in_use);
 static void look_at_names(InUse *in_use, ReturnSetInfo *result);
 static void look_at(InUse *in_use, Portal portal);
@@ -73,8 +74,18 @@ static void
 look_at_portals(InUse *in_use)
 {
 	look_at(in_use, ActivePortal);
+	if (is_alone(ActivePortal))
+		return;
 	look_at(in_use, GetPortalByName(""));
 	look_at_named(in_use);
+}
+
+/* Each one has a memory context beside those of the others. */
+static bool
+is_alone(Portal portal)
+{
+	return portal != NULL && portal->portalContext->prevchild == NULL &&
+		portal->portalContext->nextchild == NULL;
 }
 
 static void
