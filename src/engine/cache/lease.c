@@ -140,6 +140,8 @@ begin_epoch(void)
 	IdemTable	marks;
 	bool		has_epoch;
 
+	if (idem_store_cache_marks_knows_epoch())
+		return;
 	idem_store_cache_marks_open(&marks, AccessShareLock);
 	has_epoch = idem_store_cache_marks_epoch(&marks, &epoch);
 	idem_store_table_close(&marks);

@@ -277,6 +277,12 @@ idem_store_cache_marks_epoch(IdemTable *table, FullTransactionId *epoch)
 	return true;
 }
 
+bool
+idem_store_cache_marks_knows_epoch(void)
+{
+	return marks_table.is_loaded;
+}
+
 static text *
 epoch_name(void)
 {

@@ -59,6 +59,9 @@ extern int64 idem_store_cache_marks_remove(IdemTable *table, FullTransactionId b
  */
 extern bool idem_store_cache_marks_epoch(IdemTable *table, FullTransactionId *epoch);
 
+/* Has this session seen one that was not lost since, as far as it has heard? */
+extern bool idem_store_cache_marks_knows_epoch(void);
+
 /* Begin one if there is none; one that others are beginning will do. */
 extern void idem_store_cache_marks_begin_epoch(void);
 
