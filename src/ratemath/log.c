@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "ratemath/bounds.h"
 #include "ratemath/log.h"
 
@@ -217,7 +219,7 @@ cheapest_pair(const IdemRunLog *log, int64 at)
 	int64		cell = cell_of(log->window);
 	int64		earlier = log->at[0];
 	int64		cell_end = earlier - floor_mod(earlier, cell) + cell;
-	double		least = -1;
+	double		least = INFINITY;
 	int			cheapest = 0;
 	int			cells = IDEM_MAX_RUNS;
 	int			i;
@@ -230,14 +232,17 @@ cheapest_pair(const IdemRunLog *log, int64 at)
 		{
 			double		loss = (double) log->count[i] * (double) (later - earlier);
 
-			if (least < 0 || loss < least)
+			if (loss < least)
 			{
 				least = loss;
 				cheapest = i;
 			}
 		}
-		while (later >= cell_end && cells-- > 0)
-			cell_end += cell;
+		else
+		{
+			while (later >= cell_end && cells-- > 0)
+				cell_end += cell;
+		}
 		earlier = later;
 	}
 	return cheapest;
