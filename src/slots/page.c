@@ -69,20 +69,20 @@ idem_slots_page_next(Page page)
 }
 
 OffsetNumber
-idem_slots_page_find(Page page, int natts, const text *key, OffsetNumber *gone)
+idem_slots_page_find(Page page, int natts, const text *key, IdemSlotRow *row,
+					 OffsetNumber *gone)
 {
 	OffsetNumber last = PageGetMaxOffsetNumber(page);
 	WantedName	name = name_of(key);
-	IdemSlotRow row;
 	OffsetNumber offset;
 
 	*gone = InvalidOffsetNumber;
 	for (offset = 1; offset <= last; offset++)
 	{
 		if (!has_name(page, PageGetItemId(page, offset), &name) ||
-			!idem_slots_page_place(page, offset, natts, &row))
+			!idem_slots_page_place(page, offset, natts, row))
 			continue;
-		if (!is_gone(row.header))
+		if (!is_gone(row->header))
 			return offset;
 		*gone = offset;
 	}

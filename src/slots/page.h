@@ -64,7 +64,7 @@ extern BlockNumber idem_slots_page_next(Page page);
 
 /* The row of this name, or InvalidOffsetNumber; and a gone one, likewise. */
 extern OffsetNumber idem_slots_page_find(Page page, int natts, const text *key,
-										 OffsetNumber *gone);
+										 IdemSlotRow *row, OffsetNumber *gone);
 
 /* Is there a row that is not gone at this offset?  If so, its fields. */
 extern bool idem_slots_page_row(Page page, OffsetNumber offset, int natts,

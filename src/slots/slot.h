@@ -9,6 +9,8 @@
 #include "storage/lockdefs.h"
 #include "utils/relcache.h"
 
+#include "slots/page.h"
+
 /* A row, or the place where there is none, while its bucket is locked. */
 typedef struct IdemSlot
 {
@@ -20,6 +22,7 @@ typedef struct IdemSlot
 	Buffer		page;			/* where the row is, or lay before it was
 								 * gone; invalid when it never was */
 	OffsetNumber offset;
+	IdemSlotRow row;			/* as it was found, if it was */
 	bool		is_gone;
 	bool		page_is_locked; /* too, by who only reads */
 	bool		shares_lock;	/* with another slot of the same bucket */

@@ -270,7 +270,8 @@ find_row(IdemSlots *slots, IdemSlot *slot)
 		if (is_locked)
 			LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		slot->npages++;
-		offset = idem_slots_page_find(BufferGetPage(buffer), natts, slot->key, &gone);
+		offset = idem_slots_page_find(BufferGetPage(buffer), natts, slot->key, &slot->row,
+									  &gone);
 		if (offset != InvalidOffsetNumber)
 		{
 			drop_place(slot);
@@ -317,12 +318,10 @@ idem_slots_is_there(const IdemSlot *slot)
 	return BufferIsValid(slot->page) && !slot->is_gone;
 }
 
-bool
-idem_slots_get(const IdemSlots *slots, const IdemSlot *slot, IdemSlotRow *row)
+const IdemSlotRow *
+idem_slots_row(const IdemSlot *slot)
 {
-	return idem_slots_is_there(slot) &&
-		idem_slots_page_row(BufferGetPage(slot->page), slot->offset,
-							RelationGetNumberOfAttributes(slots->rel), row);
+	return idem_slots_is_there(slot) ? &slot->row : NULL;
 }
 
 void
@@ -338,7 +337,9 @@ idem_slots_reserve(IdemSlots *slots, IdemSlot *slot, Size size)
 	if (has_place(slots, slot, size))
 		return;
 	state = palloc0(size);
-	if (idem_slots_get(slots, slot, &row))
+	if (idem_slots_is_there(slot) &&
+		idem_slots_page_row(BufferGetPage(slot->page), slot->offset,
+							RelationGetNumberOfAttributes(slots->rel), &row))
 	{
 		expires_at = *row.expires_at;
 		if (row.state != NULL)

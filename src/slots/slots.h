@@ -14,7 +14,6 @@
 #ifndef IDEM_SLOTS_SLOTS_H
 #define IDEM_SLOTS_SLOTS_H
 
-#include "slots/page.h"
 #include "slots/slot.h"
 
 /*
@@ -51,9 +50,8 @@ extern void idem_slots_unlock_all(IdemSlot *locked, int nkeys);
 
 extern bool idem_slots_is_there(const IdemSlot *slot);
 
-/* The row's fields, to be read before anything is written.  Is there one? */
-extern bool idem_slots_get(const IdemSlots *slots, const IdemSlot *slot,
-						   IdemSlotRow *row);
+/* The row's fields, to be read before anything is written; NULL for no row. */
+extern const IdemSlotRow *idem_slots_row(const IdemSlot *slot);
 
 /*
  * Find room for a state of this size, so that writing it cannot fail any more.

@@ -39,7 +39,7 @@ static IdemTableInfo counters_table = {
 
 static void begin(IdemSlots *slots, Relation rel, LOCKMODE lockmode);
 static void change(IdemSlots *slots, const char *name, Change how, int64 n);
-static int64 value_in(const IdemSlots *slots, const IdemSlot *slot);
+static int64 value_in(const IdemSlot *slot);
 
 bool
 idem_store_stats_try_open(IdemSlots *slots)
@@ -86,7 +86,7 @@ idem_store_stats_get(IdemSlots *slots, const char *name)
 	int64		result;
 
 	idem_slots_lock(slots, cstring_to_text(name), &slot);
-	result = value_in(slots, &slot);
+	result = value_in(&slot);
 	idem_slots_unlock(&slot);
 	return result;
 }
@@ -117,22 +117,21 @@ change(IdemSlots *slots, const char *name, Change how, int64 n)
 
 	idem_slots_lock(slots, cstring_to_text(name), &slot);
 	if (how == ADD)
-		value += value_in(slots, &slot);
+		value += value_in(&slot);
 	else if (how == RAISE)
-		value = Max(value, value_in(slots, &slot));
+		value = Max(value, value_in(&slot));
 	idem_slots_write(slots, &slot, DT_NOEND, (const char *) &value, sizeof(value));
 	idem_slots_unlock(&slot);
 }
 
 /* SQL can insert a row of any size */
 static int64
-value_in(const IdemSlots *slots, const IdemSlot *slot)
+value_in(const IdemSlot *slot)
 {
-	IdemSlotRow row;
+	const IdemSlotRow *row = idem_slots_row(slot);
 	int64		value = 0;
 
-	if (idem_slots_get(slots, slot, &row) &&
-		idem_slots_page_row_room(&row) >= sizeof(value))
-		memcpy(&value, idem_slots_page_row_bytes(&row), sizeof(value));
+	if (row != NULL && idem_slots_page_row_room(row) >= sizeof(value))
+		memcpy(&value, idem_slots_page_row_bytes(row), sizeof(value));
 	return value;
 }

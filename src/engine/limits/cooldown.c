@@ -8,7 +8,7 @@
 #include "pg/clock.h"
 #include "store/limits/limits.h"
 
-static bool read_until(const IdemSlots *slots, const IdemSlot *slot, TimestampTz *until);
+static bool read_until(const IdemSlot *slot, TimestampTz *until);
 
 bool
 idem_limits_cooldown_set(const text *origin, TimestampTz until)
@@ -21,7 +21,7 @@ idem_limits_cooldown_set(const text *origin, TimestampTz until)
 
 	idem_store_limits_open(&slots, &idem_store_limits_cooldowns, true);
 	idem_slots_lock(&slots, origin, &slot);
-	was_live = read_until(&slots, &slot, &former);
+	was_live = read_until(&slot, &former);
 	is_live = idem_clock_now() < until;
 	if (is_live)
 		idem_slots_write(&slots, &slot, until, NULL, 0);
@@ -41,20 +41,20 @@ idem_limits_cooldown_get(const text *origin, TimestampTz *until)
 
 	idem_store_limits_open(&slots, &idem_store_limits_cooldowns, false);
 	idem_slots_lock(&slots, origin, &slot);
-	is_live = read_until(&slots, &slot, until);
+	is_live = read_until(&slot, until);
 	idem_slots_unlock(&slot);
 	idem_slots_close(&slots);
 	return is_live;
 }
 
 static bool
-read_until(const IdemSlots *slots, const IdemSlot *slot, TimestampTz *until)
+read_until(const IdemSlot *slot, TimestampTz *until)
 {
-	IdemSlotRow row;
+	const IdemSlotRow *row = idem_slots_row(slot);
 
-	if (!idem_slots_get(slots, slot, &row))
+	if (row == NULL)
 		return false;
-	*until = *row.expires_at;
+	*until = *row->expires_at;
 	return idem_clock_now() < *until;
 }
 
@@ -68,7 +68,7 @@ idem_limits_cooldown_clear(const text *origin)
 
 	idem_store_limits_open(&slots, &idem_store_limits_cooldowns, true);
 	idem_slots_lock(&slots, origin, &slot);
-	is_live = read_until(&slots, &slot, &until);
+	is_live = read_until(&slot, &until);
 	idem_slots_remove(&slots, &slot);
 	idem_slots_unlock(&slot);
 	idem_slots_close(&slots);

@@ -25,7 +25,7 @@ static inline void take_locked(IdemSlots *slots, IdemSlot *slot, IdemRateWork *w
 static void keep(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work);
 static void lock_all(IdemSlots *slots, const text *const *keys, IdemSlot *locked,
 					 IdemRateWork *works, int n);
-static int	find_old(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n);
+static int	find_old(const IdemSlot *locked, IdemRateWork *works, int n);
 static void record_all(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n,
 					   bool is_allowed);
 static void read_only(const IdemRateCall *call, IdemRateWork *work);
@@ -105,7 +105,7 @@ keep(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work)
 	char		bytes[IDEM_SLOTS_MAX_STATE_SIZE];
 	IdemRateRow row = {.bytes = bytes};
 
-	idem_limits_work_encode(slots, slot, work, &row);
+	idem_limits_work_encode(slot, work, &row);
 	idem_slots_write(slots, slot, row.expires_at, row.bytes, row.size);
 }
 
@@ -151,7 +151,7 @@ lock_all(IdemSlots *slots, const text *const *keys, IdemSlot *locked,
 	for (;;)
 	{
 		idem_slots_lock_all(slots, keys, locked, n);
-		old = find_old(slots, locked, works, n);
+		old = find_old(locked, works, n);
 		if (old < 0)
 			return;
 		idem_slots_unlock_all(locked, n);
@@ -161,13 +161,13 @@ lock_all(IdemSlots *slots, const text *const *keys, IdemSlot *locked,
 
 /* the first one whose window of the calendar is over, or -1 */
 static int
-find_old(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n)
+find_old(const IdemSlot *locked, IdemRateWork *works, int n)
 {
 	int			i;
 
 	for (i = 0; i < n; i++)
 	{
-		if (!idem_limits_work_look_up(slots, &locked[i], &works[i]))
+		if (!idem_limits_work_look_up(&locked[i], &works[i]))
 			return i;
 	}
 	return -1;
@@ -191,7 +191,7 @@ record_all(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n,
 		if (is_allowed)
 			idem_limits_work_record(&works[i]);
 		rows[i].bytes = palloc(IDEM_SLOTS_MAX_STATE_SIZE);
-		idem_limits_work_encode(slots, &locked[i], &works[i], &rows[i]);
+		idem_limits_work_encode(&locked[i], &works[i], &rows[i]);
 	}
 	for (i = 0; i < n; i++)
 	{
@@ -356,13 +356,13 @@ idem_limits_take_reset(const text *resource)
 {
 	IdemSlots	slots;
 	IdemSlot	slot;
-	IdemSlotRow row;
+	const IdemSlotRow *row;
 	bool		is_live;
 
 	idem_store_limits_open(&slots, &idem_store_limits_state, true);
 	idem_slots_lock(&slots, resource, &slot);
-	is_live = idem_slots_get(&slots, &slot, &row) &&
-		idem_clock_now() < *row.expires_at;
+	row = idem_slots_row(&slot);
+	is_live = row != NULL && idem_clock_now() < *row->expires_at;
 	idem_slots_remove(&slots, &slot);
 	idem_slots_unlock(&slot);
 	idem_slots_close(&slots);

@@ -91,12 +91,10 @@ idem_limits_work_turn(IdemRateWork *work)
 void
 idem_limits_work_lock(IdemSlots *slots, IdemSlot *slot, IdemRateWork *work)
 {
-	IdemSlotRow row;
-
 	for (;;)
 	{
 		idem_slots_lock(slots, work->call->resource, slot);
-		if (read_row(idem_slots_get(slots, slot, &row) ? &row : NULL, work))
+		if (read_row(idem_slots_row(slot), work))
 			return;
 		idem_slots_unlock(slot);
 		idem_limits_work_turn(work);
@@ -107,12 +105,10 @@ void
 idem_limits_work_lock_hashed(IdemSlots *slots, uint64 hash, IdemSlot *slot,
 							 IdemRateWork *work)
 {
-	IdemSlotRow row;
-
 	for (;;)
 	{
 		idem_slots_lock_hashed(slots, work->call->resource, hash, slot);
-		if (read_row(idem_slots_get(slots, slot, &row) ? &row : NULL, work))
+		if (read_row(idem_slots_row(slot), work))
 			return;
 		idem_slots_unlock(slot);
 		idem_limits_work_turn(work);
@@ -120,11 +116,9 @@ idem_limits_work_lock_hashed(IdemSlots *slots, uint64 hash, IdemSlot *slot,
 }
 
 bool
-idem_limits_work_look_up(const IdemSlots *slots, const IdemSlot *slot, IdemRateWork *work)
+idem_limits_work_look_up(const IdemSlot *slot, IdemRateWork *work)
 {
-	IdemSlotRow row;
-
-	return read_row(idem_slots_get(slots, slot, &row) ? &row : NULL, work);
+	return read_row(idem_slots_row(slot), work);
 }
 
 bool
@@ -225,17 +219,16 @@ idem_limits_work_force(IdemRateWork *work)
 }
 
 void
-idem_limits_work_encode(const IdemSlots *slots, const IdemSlot *slot,
-						IdemRateWork *work, IdemRateRow *row)
+idem_limits_work_encode(const IdemSlot *slot, IdemRateWork *work, IdemRateRow *row)
 {
+	const IdemSlotRow *found = idem_slots_row(slot);
 	IdemRateRow old = {0};
-	IdemSlotRow found;
 
-	if (idem_slots_get(slots, slot, &found))
+	if (found != NULL)
 	{
-		old.bytes = (char *) idem_slots_page_row_bytes(&found);
-		old.size = idem_slots_page_row_room(&found);
-		old.expires_at = *found.expires_at;
+		old.bytes = (char *) idem_slots_page_row_bytes(found);
+		old.size = idem_slots_page_row_room(found);
+		old.expires_at = *found->expires_at;
 	}
 	idem_limits_state_write(work->logs, work->nlogs, &old, work->now, row);
 }

@@ -45,8 +45,7 @@ extern void idem_limits_work_lock_hashed(IdemSlots *slots, uint64 hash, IdemSlot
  * The latter alone.  False when the clock has left a window of the calendar:
  * unlock, turn, and again.
  */
-extern bool idem_limits_work_look_up(const IdemSlots *slots, const IdemSlot *slot,
-									 IdemRateWork *work);
+extern bool idem_limits_work_look_up(const IdemSlot *slot, IdemRateWork *work);
 
 /* the same of a row, NULL for none */
 extern bool idem_limits_work_read(const IdemSlotRow *row, IdemRateWork *work);
@@ -59,7 +58,7 @@ extern void idem_limits_work_record(IdemRateWork *work);
 extern void idem_limits_work_force(IdemRateWork *work);
 
 /* Make the row anew. */
-extern void idem_limits_work_encode(const IdemSlots *slots, const IdemSlot *slot,
-									IdemRateWork *work, IdemRateRow *row);
+extern void idem_limits_work_encode(const IdemSlot *slot, IdemRateWork *work,
+									IdemRateRow *row);
 
 #endif							/* IDEM_LIMITS_WORK_H */
