@@ -83,11 +83,12 @@ idem_store_fences_next(int64 former)
 	else
 		set_logged(&counter, fence);
 	UnlockReleaseBuffer(counter.buffer);
-	relation_close(counter.rel, RowExclusiveLock);
+	relation_close(counter.rel, NoLock);
 	has_drawn = true;
 	return fence;
 }
 
+/* The relation stays locked to the end of the transaction, as nextval() leaves it. */
 static void
 open_counter(Counter *counter)
 {
