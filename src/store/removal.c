@@ -27,9 +27,10 @@ typedef struct Walk
 	TableScanDesc table_scan;
 } Walk;
 
-/* versions of rows, which lie where they were seen */
+/* versions of rows that a snapshot sees, which keeps them where they lie */
 typedef struct Found
 {
+	Snapshot	snapshot;
 	ItemPointerData *tids;
 	int64		n;
 	int64		room;
@@ -42,8 +43,7 @@ static bool next_row(Walk *walk);
 static IdemRangeVisit judge(const Walk *walk, IdemRangeVisitor visit, void *arg);
 static void end_walk(Walk *walk);
 static void find_all(IdemTable *table, const IdemRange *range,
-					 IdemRangeVisitor visit, void *arg, Snapshot snapshot,
-					 Found *found);
+					 IdemRangeVisitor visit, void *arg, Found *found);
 static void remember(Found *found, ItemPointer tid);
 static bool remove_row(IdemTable *table, ItemPointer tid);
 
@@ -133,11 +133,10 @@ void
 idem_store_removal_all(IdemTable *table, const IdemRange *range,
 					   IdemRangeVisitor visit, IdemRangeRemoved removed, void *arg)
 {
-	Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
-	Found		found = {0};
+	Found		found = {.snapshot = RegisterSnapshot(GetLatestSnapshot())};
 	int64		i;
 
-	find_all(table, range, visit, arg, latest, &found);
+	find_all(table, range, visit, arg, &found);
 	for (i = 0; i < found.n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -147,13 +146,13 @@ idem_store_removal_all(IdemTable *table, const IdemRange *range,
 	ExecClearTuple(idem_store_table_scan_slot(table));
 	if (found.tids != NULL)
 		pfree(found.tids);
-	UnregisterSnapshot(latest);
+	UnregisterSnapshot(found.snapshot);
 }
 
 /* No pin of the index is held while somebody is waited for, so find them first. */
 static void
 find_all(IdemTable *table, const IdemRange *range, IdemRangeVisitor visit,
-		 void *arg, Snapshot snapshot, Found *found)
+		 void *arg, Found *found)
 {
 	IdemRangeVisit choice = IDEM_RANGE_SKIP;
 	Walk		walk;
@@ -162,7 +161,7 @@ find_all(IdemTable *table, const IdemRange *range, IdemRangeVisitor visit,
 	while (choice != IDEM_RANGE_END && next_row(&walk))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!table_tuple_satisfies_snapshot(table->rel, table->scan, snapshot))
+		if (!table_tuple_satisfies_snapshot(table->rel, table->scan, found->snapshot))
 			continue;
 		choice = judge(&walk, visit, arg);
 		if (choice == IDEM_RANGE_TAKE)

@@ -103,8 +103,7 @@ static bool has_hash(const Stretch *stretch, uint32 hash);
 static bool make_room(IdemNames *names, int *below);
 static bool learn_side(Lesson *lesson, const text *name, bool is_upwards, End limit);
 static bool see_name(const char *name, int size, void *arg);
-static void add_stretch(IdemNames *names, int position, End low, End high,
-						const uint32 *hashes, int nhashes);
+static void add_stretch(IdemNames *names, int position, End low, const Lesson *lesson);
 static int	compare_hashes(const void *a, const void *b);
 static const IdemPolicies *share(IdemNames *names, IdemPolicies *policies);
 
@@ -256,7 +255,7 @@ idem_limits_names_learn(IdemNames *names, const text *name)
 	learn_side(&lesson, name, true,
 			   below + 1 == names->nstretches ? none : low_end(names->stretches[below + 1]));
 	qsort(lesson.hashes, lesson.nhashes, sizeof(uint32), compare_hashes);
-	add_stretch(names, below + 1, low, lesson.end, lesson.hashes, lesson.nhashes);
+	add_stretch(names, below + 1, low, &lesson);
 	return is_stranger(names, bytes, size, hash_bytes((const unsigned char *) bytes, size));
 }
 
@@ -322,9 +321,10 @@ see_name(const char *name, int size, void *arg)
 }
 
 static void
-add_stretch(IdemNames *names, int position, End low, End high, const uint32 *hashes,
-			int nhashes)
+add_stretch(IdemNames *names, int position, End low, const Lesson *lesson)
 {
+	End			high = lesson->end;
+	int			nhashes = lesson->nhashes;
 	Size		size = offsetof(Stretch, data) + nhashes * sizeof(uint32) +
 	Max(low.size, 0) + Max(high.size, 0);
 	Stretch    *stretch = MemoryContextAlloc(names->stretch_context, size);
@@ -338,7 +338,7 @@ add_stretch(IdemNames *names, int position, End low, End high, const uint32 *has
 	stretch->low_size = low.size;
 	stretch->high_size = high.size;
 	stretch->nhashes = nhashes;
-	memcpy(stretch->data, hashes, nhashes * sizeof(uint32));
+	memcpy(stretch->data, lesson->hashes, nhashes * sizeof(uint32));
 	if (low.size > 0)
 		memcpy(ends, low.name, low.size);
 	if (high.size > 0)

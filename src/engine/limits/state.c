@@ -48,6 +48,14 @@ typedef struct LogBlock
 	Size		encoded_size;
 } LogBlock;
 
+/* the blocks of a kind that still mean something, but not those of the call */
+typedef struct Others
+{
+	TimestampTz now;
+	int			n;
+	LogBlock	blocks[MAX_BLOCKS];
+} Others;
+
 static bool next_block(const char *bytes, Size size, Size *position, LogBlock *block);
 static bool is_block_of(const LogBlock *block, const IdemRateLog *log);
 static const char *name_of(const IdemRateLog *log, LogBlockKind *kind, Size *size);
@@ -57,10 +65,10 @@ static bool encode_log(IdemRateLog *log, Size room, IdemRateRow *own);
 static bool change_in_place(const IdemRateLog *logs, int nlogs, const IdemRateRow *old,
 							IdemRateRow *row);
 static bool has_others(const IdemRateRow *old, Size position);
-static int	find_others(const IdemRateLog *logs, int nlogs, const IdemRateRow *old,
-						TimestampTz now, LogBlockKind kind, LogBlock *others);
+static void find_others(const IdemRateLog *logs, int nlogs, const IdemRateRow *old,
+						LogBlockKind kind, Others *others);
 static bool is_any_of(const LogBlock *block, const IdemRateLog *logs, int nlogs);
-static void put_others(LogBlock *others, int nothers, Size room, IdemRateRow *row);
+static void put_others(Others *others, Size room, IdemRateRow *row);
 static int	compare_use(const void *a, const void *b);
 static TimestampTz last_use(const LogBlock *block);
 static void put(const char *bytes, Size size, TimestampTz expires_at, IdemRateRow *row);
@@ -132,11 +140,10 @@ void
 idem_limits_state_write(IdemRateLog *logs, int nlogs, const IdemRateRow *old,
 						TimestampTz now, IdemRateRow *row)
 {
-	LogBlock	others[MAX_BLOCKS];
+	Others		others;
 	char		copy[IDEM_SLOTS_MAX_STATE_SIZE];
 	IdemRateRow own;
 	bool		is_given = nlogs > 0 && logs[0].policy == NULL;
-	int			nothers;
 
 	encode_logs(logs, nlogs, row);
 	if (change_in_place(logs, nlogs, old, row))
@@ -147,13 +154,13 @@ idem_limits_state_write(IdemRateLog *logs, int nlogs, const IdemRateRow *old,
 		own.bytes = memcpy(copy, row->bytes, row->size);
 		row->size = 0;
 	}
-	nothers = find_others(logs, nlogs, old, now, BLOCK_OF_POLICY, others);
-	put_others(others, nothers,
-			   IDEM_SLOTS_MAX_STATE_SIZE - (is_given ? own.size : ROOM_FOR_CALL), row);
+	others.now = now;
+	find_others(logs, nlogs, old, BLOCK_OF_POLICY, &others);
+	put_others(&others, IDEM_SLOTS_MAX_STATE_SIZE - (is_given ? own.size : ROOM_FOR_CALL), row);
 	if (is_given)
 		put(own.bytes, own.size, own.expires_at, row);
-	nothers = find_others(logs, nlogs, old, now, BLOCK_OF_CALL, others);
-	put_others(others, nothers, IDEM_SLOTS_MAX_STATE_SIZE, row);
+	find_others(logs, nlogs, old, BLOCK_OF_CALL, &others);
+	put_others(&others, IDEM_SLOTS_MAX_STATE_SIZE, row);
 }
 
 /* Where their room ends, logs become coarser. */
@@ -252,22 +259,21 @@ has_others(const IdemRateRow *old, Size position)
 	return next_block(old->bytes, old->size, &position, &block);
 }
 
-/* the blocks of a kind that still mean something, but not those of the logs */
-static int
-find_others(const IdemRateLog *logs, int nlogs, const IdemRateRow *old, TimestampTz now,
-			LogBlockKind kind, LogBlock *others)
+static void
+find_others(const IdemRateLog *logs, int nlogs, const IdemRateRow *old, LogBlockKind kind,
+			Others *others)
 {
+	LogBlock   *block = others->blocks;
 	Size		position = 0;
-	int			n = 0;
 
-	while (n < MAX_BLOCKS &&
-		   next_block(old->bytes, old->size, &position, &others[n]))
+	while (block < others->blocks + MAX_BLOCKS &&
+		   next_block(old->bytes, old->size, &position, block))
 	{
-		if (others[n].header.kind == kind && now < others[n].header.expires_at &&
-			!is_any_of(&others[n], logs, nlogs))
-			n++;
+		if (block->header.kind == kind && others->now < block->header.expires_at &&
+			!is_any_of(block, logs, nlogs))
+			block++;
 	}
-	return n;
+	others->n = block - others->blocks;
 }
 
 static bool
@@ -285,18 +291,18 @@ is_any_of(const LogBlock *block, const IdemRateLog *logs, int nlogs)
 
 /* Those used last, if not all of them have room. */
 static void
-put_others(LogBlock *others, int nothers, Size room, IdemRateRow *row)
+put_others(Others *others, Size room, IdemRateRow *row)
 {
 	Size		needed = row->size;
 	int			i;
 
-	for (i = 0; i < nothers; i++)
-		needed += others[i].header.size;
+	for (i = 0; i < others->n; i++)
+		needed += others->blocks[i].header.size;
 	if (needed > room)
-		qsort(others, nothers, sizeof(LogBlock), compare_use);
-	for (i = 0; i < nothers; i++)
+		qsort(others->blocks, others->n, sizeof(LogBlock), compare_use);
+	for (i = 0; i < others->n; i++)
 	{
-		const LogBlock *other = &others[i];
+		const LogBlock *other = &others->blocks[i];
 
 		if (row->size + other->header.size > room)
 			return;

@@ -220,7 +220,10 @@ int64
 idem_store_cache_sweep(IdemTable *table, int32 bucket, IdemSweepVisitor visit,
 					   void *arg, int64 max_rows)
 {
-	return idem_store_cache_sweep_rows(table, &sweep, bucket, visit, arg, max_rows);
+	IdemSweepBatch batch = {table, &sweep, bucket, visit, arg, max_rows};
+
+	idem_store_cache_sweep_rows(&batch);
+	return batch.nremoved;
 }
 
 int32

@@ -249,7 +249,10 @@ idem_store_cache_marks_try_raise(IdemTable *table, text *name, FullTransactionId
 int64
 idem_store_cache_marks_remove(IdemTable *table, FullTransactionId before, int64 max_rows)
 {
-	return idem_store_cache_sweep_rows(table, &sweep, bucket_of(before), remove_old, &before, max_rows);
+	IdemSweepBatch batch = {table, &sweep, bucket_of(before), remove_old, &before, max_rows};
+
+	idem_store_cache_sweep_rows(&batch);
+	return batch.nremoved;
 }
 
 static bool

@@ -20,46 +20,31 @@
 #include "store/index.h"
 #include "store/survey.h"
 
-/* a batch */
-typedef struct Batch
-{
-	IdemTable  *table;
-	IdemSweep  *sweep;
-	int64		bound;
-	IdemSweepVisitor visit;
-	void	   *arg;
-	int64		max_rows;
-	int64		nremoved;
-} Batch;
-
-static void sweep_all(Batch *batch, Relation index);
-static void sweep_index(Batch *batch, Relation index);
-static IndexScanDesc begin(const Batch *batch, Relation index, Snapshot snapshot);
-static int64 bucket_in(const Batch *batch, IndexScanDesc scan);
+static void sweep_all(IdemSweepBatch *batch, Relation index);
+static void sweep_index(IdemSweepBatch *batch, Relation index);
+static IndexScanDesc begin(const IdemSweepBatch *batch, Relation index, Snapshot snapshot);
+static int64 bucket_in(const IdemSweepBatch *batch, IndexScanDesc scan);
 static bool is_behind(IdemSweep *sweep, int64 bucket, ItemPointer row);
 static bool visit_any(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg);
 
-int64
-idem_store_cache_sweep_rows(IdemTable *table, IdemSweep *sweep, int64 bound,
-							IdemSweepVisitor visit, void *arg, int64 max_rows)
+void
+idem_store_cache_sweep_rows(IdemSweepBatch *batch)
 {
-	Batch		batch = {table, sweep, bound, visit, arg, max_rows};
-	Relation	index = idem_store_index_open_ordered(table->rel, sweep->column);
+	Relation	index = idem_store_index_open_ordered(batch->table->rel, batch->sweep->column);
 
 	CommandCounterIncrement();
 	if (index != NULL)
 	{
-		sweep_all(&batch, index);
+		sweep_all(batch, index);
 		index_close(index, AccessShareLock);
 	}
 	else
-		idem_store_survey_from(table, 0, visit_any, &batch);
-	return batch.nremoved;
+		idem_store_survey_from(batch->table, 0, visit_any, batch);
 }
 
 /* from where the last batch stopped to the end, and then what is before that */
 static void
-sweep_all(Batch *batch, Relation index)
+sweep_all(IdemSweepBatch *batch, Relation index)
 {
 	bool		goes_on = batch->sweep->is_begun;
 
@@ -74,7 +59,7 @@ sweep_all(Batch *batch, Relation index)
 }
 
 static void
-sweep_index(Batch *batch, Relation index)
+sweep_index(IdemSweepBatch *batch, Relation index)
 {
 	IdemSweep  *sweep = batch->sweep;
 	TupleTableSlot *slot = idem_store_table_scan_slot(batch->table);
@@ -105,7 +90,7 @@ sweep_index(Batch *batch, Relation index)
 }
 
 static IndexScanDesc
-begin(const Batch *batch, Relation index, Snapshot snapshot)
+begin(const IdemSweepBatch *batch, Relation index, Snapshot snapshot)
 {
 	const IdemSweep *sweep = batch->sweep;
 	bool		is_small = sweep->type == INT4OID;
@@ -125,7 +110,7 @@ begin(const Batch *batch, Relation index, Snapshot snapshot)
 }
 
 static int64
-bucket_in(const Batch *batch, IndexScanDesc scan)
+bucket_in(const IdemSweepBatch *batch, IndexScanDesc scan)
 {
 	bool		isnull;
 	Datum		value = index_getattr(scan->xs_itup, 1, scan->xs_itupdesc, &isnull);
@@ -144,7 +129,7 @@ is_behind(IdemSweep *sweep, int64 bucket, ItemPointer row)
 static bool
 visit_any(IdemTable *table, TupleTableSlot *slot, bool is_open, void *arg)
 {
-	Batch	   *batch = arg;
+	IdemSweepBatch *batch = arg;
 	bool		is_small = batch->sweep->type == INT4OID;
 	bool		isnull;
 	Datum		value = slot_getattr(slot, batch->sweep->column + 1, &isnull);

@@ -24,11 +24,18 @@ typedef struct IdemSweep
 /* Deal with a row that is committed and that nobody is changing.  Is it removed? */
 typedef bool (*IdemSweepVisitor) (IdemTable *table, TupleTableSlot *slot, void *arg);
 
-/*
- * Visit the rows whose column is at most so, until max_rows of them are removed.
- * Returns how many.  Less than that means that the next sweep begins anew.
- */
-extern int64 idem_store_cache_sweep_rows(IdemTable *table, IdemSweep *sweep, int64 bound,
-										 IdemSweepVisitor visit, void *arg, int64 max_rows);
+/* The rows whose column is at most the bound, until max_rows of them are removed. */
+typedef struct IdemSweepBatch
+{
+	IdemTable  *table;
+	IdemSweep  *sweep;
+	int64		bound;
+	IdemSweepVisitor visit;
+	void	   *arg;
+	int64		max_rows;
+	int64		nremoved;		/* less than that: the next sweep begins anew */
+} IdemSweepBatch;
+
+extern void idem_store_cache_sweep_rows(IdemSweepBatch *batch);
 
 #endif							/* IDEM_STORE_CACHE_SWEEP_H */
