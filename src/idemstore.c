@@ -24,15 +24,22 @@
  *				is absent for every function
  * final		complete, or failed for good; a final record never changes
  *
+ * entry		a value of the cache under its key, and the tags that it has
+ * mark			says which transaction last invalidated a tag or a prefix; of a
+ *				removed entry its trace says so
+ * epoch		since when no mark is lost
+ *
  * resource		what a rate limit is on: a user, an endpoint, an upstream
  * quota		how many requests, or units of cost, a period admits
  * policy		one of several limits of a resource, all of which hold
+ * shadow		a limit in it decides and takes, and denies nothing
  * log			what is remembered of the past requests under one policy
  * run			requests of a log that count as if they came with the latest
  * split		of an adaptive limit's quota between users and background
  * origin		who is left alone during a cooldown
  * slot			a row that is changed in place, outside of transactions
- * bucket		the pages where rows of the same hash lie, under one lock
+ * bucket		the pages where rows of the same hash lie, a chain under one lock
+ * stray		a row that a split has moved, and not yet forgotten
  */
 #include "postgres.h"
 

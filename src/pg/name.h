@@ -5,6 +5,8 @@
 #ifndef IDEM_PG_NAME_H
 #define IDEM_PG_NAME_H
 
+#include "pg/compat.h"
+
 /* memcmp of what both have, then the shorter one first */
 static inline int
 idem_name_compare_bytes(const char *a, int a_size, const char *b, int b_size)

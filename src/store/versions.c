@@ -343,11 +343,10 @@ match_dirty_once(const IdemScan *scan, IdemVisitor visit, void *arg)
 static bool
 offer(IdemTable *table, TransactionId open_xid, IdemVisitor visit, void *arg)
 {
-	IdemVisit	choice = visit(table->scan, arg);
-
-	if (choice != IDEM_VISIT_NEXT)
-		idem_store_scan_keep(table, &table->match, open_xid);
-	return choice != IDEM_VISIT_STOP;
+	if (visit(table->scan, arg) == IDEM_VISIT_NEXT)
+		return true;
+	idem_store_scan_keep(table, &table->match, open_xid);
+	return false;
 }
 
 static IdemVisit

@@ -42,7 +42,6 @@ extern bool idem_store_versions_base_is_own(const IdemTable *table);
 typedef enum IdemVisit
 {
 	IDEM_VISIT_NEXT,
-	IDEM_VISIT_KEEP,			/* this is the match so far */
 	IDEM_VISIT_STOP				/* this is the match */
 } IdemVisit;
 

@@ -37,7 +37,7 @@ PG_FUNCTION_INFO_V1(idemstore_cache_clear);
 PG_FUNCTION_INFO_V1(idemstore_invalidate_by_tag);
 PG_FUNCTION_INFO_V1(idemstore_invalidate_by_tags);
 
-static int	decode_items(PG_FUNCTION_ARGS, int arg, int nkeys, Datum **items);
+static void decode_items(PG_FUNCTION_ARGS, int arg, int nkeys, Datum **items);
 
 Datum
 idemstore_cache_get_many_0_3(PG_FUNCTION_ARGS)
@@ -84,7 +84,7 @@ idemstore_cache_set_many(PG_FUNCTION_ARGS)
 
 	idem_args_require_writable("cache_set_many()");
 	n = idem_cache_args_keys(fcinfo, 0, &keys);
-	(void) decode_items(fcinfo, 1, n, &items);
+	decode_items(fcinfo, 1, n, &items);
 	put.ttl = idem_duration_ttl(fcinfo, 2);
 	put.tags = idem_cache_args_optional_tags(fcinfo, 3);
 	put.keeps_tags = put.tags == NULL;
@@ -99,7 +99,7 @@ idemstore_cache_set_many(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(nstored);
 }
 
-static int
+static void
 decode_items(PG_FUNCTION_ARGS, int arg, int nkeys, Datum **items)
 {
 	int			n;
@@ -116,7 +116,6 @@ decode_items(PG_FUNCTION_ARGS, int arg, int nkeys, Datum **items)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("items must have as many elements as keys"),
 				 errdetail("They have %d and %d.", n, nkeys)));
-	return n;
 }
 
 Datum

@@ -17,7 +17,6 @@
 #include "api/args.h"
 #include "api/limits/args.h"
 #include "engine/limits/configure.h"
-#include "engine/limits/limits.h"
 #include "slots/am.h"
 
 PG_FUNCTION_INFO_V1(idemstore_set_rate_limit_0_3);

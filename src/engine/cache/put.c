@@ -17,7 +17,6 @@
 #include "engine/cache/lease.h"
 #include "engine/common/count.h"
 #include "engine/common/presence.h"
-#include "pg/clock.h"
 
 /* a put, what its lease says, and what it found and did */
 typedef struct Put

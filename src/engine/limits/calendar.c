@@ -14,7 +14,6 @@
 #include "utils/timestamp.h"
 
 #include "engine/limits/calendar.h"
-#include "pg/compat.h"
 #include "pg/name.h"
 
 /* further than any clock was ever set */

@@ -22,8 +22,8 @@ typedef struct IdemRateCall
 
 /*
  * The policies of the resource: of its own name, else of the longest pattern
- * that matches.  They stay where they are as long as the current memory context.  Raises ID428
- * when there are none.
+ * that matches.  They stay where they are as long as the current memory context.
+ * Raises ID428 when there are none.
  */
 extern const IdemPolicies *idem_limits_find(const text *resource);
 

@@ -24,7 +24,6 @@
 
 #include "pg/compat.h"
 #include "store/limits/rows.h"
-#include "store/versions.h"
 
 /* the rows of patterns, and no others; without it all rows are read for them */
 #define PATTERN_INDEX	"rate_limits_pattern_idx"
