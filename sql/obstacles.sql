@@ -65,5 +65,9 @@ SELECT idemstore.drop_rate_limit('r');
 ALTER TABLE idemstore.rate_limits DISABLE TRIGGER t;
 SELECT idemstore.drop_rate_limit('r');
 DROP TRIGGER t ON idemstore.rate_limits;
+-- where reading would pass by what SELECT honours, it is in the way of reading
+ALTER TABLE idemstore.rate_limits ENABLE ROW LEVEL SECURITY;
+SELECT idemstore.acquire('any');
+ALTER TABLE idemstore.rate_limits DISABLE ROW LEVEL SECURITY;
 
 TRUNCATE idemstore.idempotency_records, idemstore.rate_limit_state;

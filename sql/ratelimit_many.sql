@@ -35,6 +35,16 @@ SELECT pg_temp.middle('unknown', 1) AS unknown, pg_temp.middle('', 1) AS empty, 
 SELECT count(*) AS taken FROM idemstore.rate_limit_state;
 SELECT pg_temp.middle('r', 1, 'user') AS sound, count(*) AS taken FROM idemstore.rate_limit_state;
 SELECT count(*) AS taken FROM idemstore.rate_limit_state;
+-- in windows of the calendar: an unknown time zone is found before the first taking, too
+SET idemstore.test_clock = '2030-01-31 23:59:59+00';
+SELECT idemstore.set_rate_limit('cal/*', 1, '1 month', 'calendar_window', time_zone => 'UTC');
+SELECT resource, allowed, remaining, reset_at FROM idemstore.consume_many('{cal/a,cal/b,cal/a}');
+SET idemstore.test_clock = '2030-02-01 00:00:00+00';
+SELECT resource, allowed, remaining, reset_at FROM idemstore.consume_many('{cal/a,cal/a}');
+SET idemstore.test_clock = '2030-01-01 00:00:00+00';
+UPDATE idemstore.rate_limits SET time_zone = 'Nowhere/At_All' WHERE resource = 'cal/*';
+SELECT idemstore.acquire_many('{rest,cal/a}');
+SELECT count(*) AS taken FROM idemstore.rate_limit_state WHERE resource = 'rest';
 -- arguments
 SELECT idemstore.acquire_many(NULL);
 SELECT idemstore.acquire_many('{{r}}');

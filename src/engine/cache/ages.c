@@ -67,21 +67,14 @@ merge(IdemAges *ages)
 	ages->n = n + 1;
 }
 
-bool
-idem_cache_ages_cut(IdemAges *ages, int64 most, TimestampTz *cut, int64 *stays)
+TimestampTz
+idem_cache_ages_cut(IdemAges *ages, int64 most, int64 *stays)
 {
 	int			i;
 
 	sort(ages);
 	*stays = 0;
-	for (i = ages->n - 1; i >= 0; i--)
-	{
-		if (*stays + ages->ages[i].size > most)
-		{
-			*cut = ages->ages[i].at;
-			return true;
-		}
+	for (i = ages->n - 1; i > 0 && *stays + ages->ages[i].size <= most; i--)
 		*stays += ages->ages[i].size;
-	}
-	return false;
+	return ages->ages[i].at;
 }

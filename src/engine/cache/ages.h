@@ -27,9 +27,9 @@ typedef struct IdemAges
 extern void idem_cache_ages_add(IdemAges *ages, TimestampTz at, int64 size);
 
 /*
- * Up to when is to be removed, at least, so that no more than so many bytes stay?
- * *stays: how many do.  False when all may stay.
+ * Up to when is to be removed, at least, so that no more than so many bytes stay,
+ * of more than that?  *stays: how many do.
  */
-extern bool idem_cache_ages_cut(IdemAges *ages, int64 most, TimestampTz *cut, int64 *stays);
+extern TimestampTz idem_cache_ages_cut(IdemAges *ages, int64 most, int64 *stays);
 
 #endif							/* IDEM_CACHE_AGES_H */

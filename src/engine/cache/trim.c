@@ -134,18 +134,16 @@ static void
 find_cut(Trim *trim, IdemTable *table)
 {
 	int64	   *numbers = trim->numbers;
-	TimestampTz cut;
 
 	trim->ages = palloc0(sizeof(IdemAges));
 	idem_store_survey_from(table, 0, weigh, trim);
 	numbers[PASS_STAYING] = trim->ages->size;
 	numbers[PASS_STAYING_ROWS] = trim->nrows;
 	numbers[PASS_BLOCK] = NO_BLOCK;
-	if (trim->ages->size > trim->bound &&
-		idem_cache_ages_cut(trim->ages, trim->bound - trim->bound / ROOM_PART, &cut,
-							&numbers[PASS_STAYING]))
+	if (trim->ages->size > trim->bound)
 	{
-		numbers[PASS_CUT] = cut;
+		numbers[PASS_CUT] = idem_cache_ages_cut(trim->ages, trim->bound - trim->bound / ROOM_PART,
+												&numbers[PASS_STAYING]);
 		numbers[PASS_BLOCK] = 0;
 	}
 	note_size(trim, table);
@@ -177,9 +175,9 @@ rank_of(const Trim *trim, const IdemEntry *entry)
 static int64
 size_of(const IdemEntry *entry)
 {
-	int64		size = ENTRY_OVERHEAD + VARSIZE_ANY_EXHDR(entry->key) +
-	toast_datum_size(PointerGetDatum(entry->value));
+	int64		size = ENTRY_OVERHEAD + VARSIZE_ANY_EXHDR(entry->key);
 
+	size += toast_datum_size(PointerGetDatum(entry->value));
 	if (entry->tags != NULL)
 		size += toast_datum_size(PointerGetDatum(entry->tags));
 	return size;
