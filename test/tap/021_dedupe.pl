@@ -44,30 +44,14 @@ sub one_owner
 	  if $former;
 	$owner->ask("SELECT idemstore.dedupe_complete('$kind ' || n, 'null') FROM generate_series(1, 20) AS n")
 	  if ($former // '') eq 'finished';
-	$owner->ask('SELECT pg_advisory_lock(1)');
-	my $racers = start_storm($node, [ '--client=50', '--jobs=2', '--transactions=20', '--define=i=0' ], "
-		\\set i :i + 1
+	ok( race_at_gates($node, $owner, 20, 50, "
 		\\set linger 1000 * (:client_id % 2)
-		SELECT pg_advisory_lock_shared(:i);
 		BEGIN;
 		INSERT INTO seen SELECT '$kind', :i, job_id, is_owner
 		FROM idemstore.dedupe_register_or_join('$kind ' || :i);
 		\\sleep :linger us
-		COMMIT;\n" => 1);
-	$owner->ask("DO \$\$
-		BEGIN
-			FOR i IN 1..20 LOOP
-				PERFORM pg_advisory_lock(i + 1);
-				WHILE (SELECT count(*) <> 50 FROM pg_locks
-					WHERE locktype = 'advisory' AND objid = i AND NOT granted)
-				LOOP
-					PERFORM pg_sleep(0.001);
-				END LOOP;
-				PERFORM pg_advisory_unlock(i);
-			END LOOP;
-		END \$\$");
-	ok(finish_storm($racers), "$kind: fifty sessions register one job at once without an error");
-	$owner->ask('SELECT pg_advisory_unlock_all()');
+		COMMIT;\n"),
+		"$kind: fifty sessions register one job at once without an error");
 	is( $node->safe_psql('postgres', "
 		SELECT owners, ids, callers, count(*) FROM (
 			SELECT count(*) FILTER (WHERE is_owner) AS owners, count(DISTINCT job_id) AS ids, count(*) AS callers

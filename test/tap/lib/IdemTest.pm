@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep);
 
 our @EXPORT = qw(
 	new_node new_example_node has_pg_cron start_storm wait_in_storm finish_storm run_storm
-	processed care wait_for_sleepers check_table $huge taken check_resources);
+	race_at_gates processed care wait_for_sleepers check_table $huge taken check_resources);
 
 # A limit that nobody reaches, which just counts. For calls: quota and per.
 our $huge = "quota => 1000000000000, per => '1 day'";
@@ -108,6 +108,35 @@ sub run_storm
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	return ok(finish_storm(start_storm(@storm)), $name);
+}
+
+# So many clients run a script at the same time, again and again: behind gates,
+# each of which a session opens when all of them have come to it. The script may
+# ask for the gate's number, :i. Was there no error?
+sub race_at_gates
+{
+	my ($node, $session, $gates, $clients, $script) = @_;
+
+	$session->ask('SELECT pg_advisory_lock(1)');
+	my $racers = start_storm($node, [ "--client=$clients", '--jobs=2', "--transactions=$gates", '--define=i=0' ], "
+		\\set i :i + 1
+		SELECT pg_advisory_lock_shared(:i);
+		$script" => 1);
+	$session->ask("DO \$\$
+		BEGIN
+			FOR i IN 1..$gates LOOP
+				PERFORM pg_advisory_lock(i + 1);
+				WHILE (SELECT count(*) <> $clients FROM pg_locks
+					WHERE locktype = 'advisory' AND objid = i AND NOT granted)
+				LOOP
+					PERFORM pg_sleep(0.001);
+				END LOOP;
+				PERFORM pg_advisory_unlock(i);
+			END LOOP;
+		END \$\$");
+	my $is_clean = finish_storm($racers);
+	$session->ask('SELECT pg_advisory_unlock_all()');
+	return $is_clean;
 }
 
 # How many transactions of a finished storm were acknowledged; of one of its
