@@ -39,7 +39,7 @@ typedef struct Look
 
 static bool visit_bucket(Sweep *sweep, uint32 bucket);
 static void look_at(const Sweep *sweep, Buffer first, Look *look);
-static void look_at_page(const Sweep *sweep, Buffer first, Page page, Look *look);
+static void look_at_page(const Sweep *sweep, Page page, Look *look);
 static bool is_loose(const Look *look);
 static bool clean(Sweep *sweep, Buffer first);
 static bool clean_page(Sweep *sweep, Buffer first, Buffer buffer);
@@ -105,12 +105,12 @@ look_at(const Sweep *sweep, Buffer first, Look *look)
 		 buffer = idem_slots_chain_next(sweep->rel, first, buffer))
 	{
 		look->npages++;
-		look_at_page(sweep, first, BufferGetPage(buffer), look);
+		look_at_page(sweep, BufferGetPage(buffer), look);
 	}
 }
 
 static void
-look_at_page(const Sweep *sweep, Buffer first, Page page, Look *look)
+look_at_page(const Sweep *sweep, Page page, Look *look)
 {
 	int			natts = RelationGetNumberOfAttributes(sweep->rel);
 	OffsetNumber offset;

@@ -28,8 +28,6 @@ static bool look(const IdemFetch *fetch, IdemFetched *fetched);
 static void claim(const IdemFetch *fetch, IdemVerdict *verdict);
 static void begin_epoch(void);
 static struct varlena *held_under(const IdemTable *table, int64 fence);
-static IdemAction decide_release(const IdemTarget *target, IdemRecord *record,
-								 TimestampTz now, void *arg);
 
 void
 idem_cache_lease_fetch(const IdemFetch *fetch, IdemFetched *fetched)
@@ -67,7 +65,7 @@ fetch_once(const IdemFetch *fetch, IdemFetched *fetched, IdemVerdict *verdict)
 	memset(fetched, 0, sizeof(IdemFetched));
 	if (look(fetch, fetched))
 	{
-		idem_claims_change_record(&target, decide_release, NULL);
+		idem_claims_change_remove(&target);
 		return true;
 	}
 	memset(fetched, 0, sizeof(IdemFetched));
@@ -147,12 +145,6 @@ begin_epoch(void)
 	idem_store_table_close(&marks);
 	if (!has_epoch)
 		idem_store_cache_marks_begin_epoch();
-}
-
-static IdemAction
-decide_release(const IdemTarget *target, IdemRecord *record, TimestampTz now, void *arg)
-{
-	return record == NULL ? IDEM_NOTHING : IDEM_DELETE_AND_WAKE;
 }
 
 struct varlena *

@@ -22,6 +22,8 @@ static IdemAction look_and_decide(IdemTable *table, const IdemTarget *target,
 								  void *arg);
 static void require_fence(const IdemTarget *target, const IdemRecord *record);
 static bool act(IdemTable *table, const IdemRecord *record, IdemAction action);
+static IdemAction decide_removal(const IdemTarget *target, IdemRecord *record, TimestampTz now,
+								 void *arg);
 static const text *plain(const text *name);
 
 IdemAction
@@ -78,6 +80,18 @@ act(IdemTable *table, const IdemRecord *record, IdemAction action)
 			return idem_store_tuple_delete(table);
 	}
 	return true;				/* keep the compiler quiet */
+}
+
+bool
+idem_claims_change_remove(const IdemTarget *target)
+{
+	return idem_claims_change_record(target, decide_removal, NULL) != IDEM_NOTHING;
+}
+
+static IdemAction
+decide_removal(const IdemTarget *target, IdemRecord *record, TimestampTz now, void *arg)
+{
+	return record == NULL ? IDEM_NOTHING : IDEM_DELETE_AND_WAKE;
 }
 
 void

@@ -44,6 +44,9 @@ typedef IdemAction (*IdemChange) (const IdemTarget *target, IdemRecord *record,
 extern IdemAction idem_claims_change_record(const IdemTarget *target,
 											IdemChange change, void *arg);
 
+/* Remove the record in any state; false when there was no live one. */
+extern bool idem_claims_change_remove(const IdemTarget *target);
+
 /* many that are removed at once, and how many of them were live */
 typedef struct IdemRemoved
 {

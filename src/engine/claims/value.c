@@ -26,8 +26,6 @@ typedef struct Setting
 static bool try_set(const IdemStart *request, Setting *setting);
 static bool replace_base(IdemTable *table, const IdemStart *request, Setting *setting);
 static bool insert_value(IdemTable *table, const IdemStart *request);
-static IdemAction decide_forget(const IdemTarget *target, IdemRecord *record,
-								TimestampTz now, void *arg);
 
 bool
 idem_claims_value_set(const IdemStart *request)
@@ -98,14 +96,7 @@ idem_claims_value_forget(text *key, text *scope)
 {
 	IdemTarget	target = {.family = &idem_store_idempotency, .key = key, .scope = scope};
 
-	return idem_claims_change_record(&target, decide_forget, NULL) != IDEM_NOTHING;
-}
-
-static IdemAction
-decide_forget(const IdemTarget *target, IdemRecord *record, TimestampTz now,
-			  void *arg)
-{
-	return record == NULL ? IDEM_NOTHING : IDEM_DELETE_AND_WAKE;
+	return idem_claims_change_remove(&target);
 }
 
 int64

@@ -29,7 +29,7 @@ static int	find_old(const IdemSlot *locked, IdemRateWork *works, int n);
 static void record_all(IdemSlots *slots, IdemSlot *locked, IdemRateWork *works, int n,
 					   bool is_allowed);
 static void read_only(const IdemRateCall *call, IdemRateWork *work);
-static bool look(const IdemRateCall *call, IdemRateWork *work, bool keeps);
+static bool look(IdemRateWork *work, bool keeps);
 static bool may_write(void);
 
 bool
@@ -264,9 +264,9 @@ read_only(const IdemRateCall *call, IdemRateWork *work)
 	bool		is_there;
 
 	idem_limits_work_prepare(call, work);
-	is_there = look(call, work, false);
+	is_there = look(work, false);
 	if (is_there && work->must_keep_always && may_write())
-		(void) look(call, work, true);
+		(void) look(work, true);
 	idem_limits_work_decide(work, call->cost);
 }
 
@@ -275,7 +275,7 @@ read_only(const IdemRateCall *call, IdemRateWork *work)
  * the same answer for ever when the clock was set back.
  */
 static bool
-look(const IdemRateCall *call, IdemRateWork *work, bool keeps)
+look(IdemRateWork *work, bool keeps)
 {
 	IdemSlots	slots;
 	IdemSlot	slot;
