@@ -15,6 +15,7 @@ my @floors = qw(pg slots store engine/common engine/claims engine/cache engine/l
 my %height = map { $floors[$_] => $_ } 0 .. $#floors;
 my %unseen = ('engine/cache' => ['engine/limits'], 'engine/limits' => [qw(engine/claims engine/cache)]);
 my $most_sources = 16;
+my $most_parameters = 5;
 
 my @sources = c_sources();
 my @fragments = sort glob('src/sql/*.sql src/sql/upgrade/*.sql');
@@ -41,6 +42,8 @@ my @checks = (
 	'the code is formatted' => \&formatting,
 	'no trailing white space, every file ends with one newline' => \&white_space,
 	'functions have at most 60 lines, files 450' => \&lengths,
+	"a header declares what others call, with at most $most_parameters parameters" => \&headers_for_others,
+	'each TAP test has a number of its own' => \&numbers_of_tests,
 	'the figures in README are those of the report' => \&figures_are_reported,
 	'nothing is left to be done' => sub { matches(qr/\b(?:TODO|FIXME|XXX|HACK)\b/, \%text) },
 );
@@ -284,6 +287,32 @@ sub lengths
 		push(@complaints, "$file: $number lines") if $number > 450;
 	}
 	return @complaints;
+}
+
+sub headers_for_others
+{
+	my @complaints;
+	foreach my $header (grep { /\.h$/ } @sources)
+	{
+		my @others = grep { /\.c$/ && $_ ne $header =~ s/h$/c/r } @sources;
+
+		while ($code{$header} =~ /^\s*(?:pg_noreturn )?extern\s[^;(]*?(\w+)\(([^;]*)\);/mg)
+		{
+			my ($name, $parameters) = ($1, 1 + ($2 =~ tr/,//));
+
+			push(@complaints, "$header: $name is called from nowhere else")
+			  unless grep { $code{$_} =~ /\b$name\b/ } @others;
+			push(@complaints, "$header: $name has $parameters parameters") if $parameters > $most_parameters;
+		}
+	}
+	return @complaints;
+}
+
+sub numbers_of_tests
+{
+	my %tests;
+	push(@{ $tests{ $_ =~ m!/(\d+)! ? $1 : '' } }, $_) foreach glob('test/tap/*.pl');
+	return map { join(' ', @{ $tests{$_} }) } grep { @{ $tests{$_} } > 1 } sort keys %tests;
 }
 
 # Where the pattern occurs in the texts: complaints that quote the line.

@@ -54,6 +54,10 @@ my @faults = (
 	[ 'functions have at most 60 lines, files 450', $engine,
 		"static void\nplanted(void)\n{\n" . "\tplanted();\n" x 59 . "}\n" ],
 	[ 'functions have at most 60 lines, files 450', $engine, "/* planted */\n" x 451 ],
+	[ 'a header declares what others call, with at most 5 parameters', 'src/pg/clock.h', "\nextern int64 idem_clock_planted(void);\n" ],
+	[ 'a header declares what others call, with at most 5 parameters', 'src/pg/planted.h',
+		"extern void idem_clock_now(int a, int b, int c,\n\t\t\t\t\t\t   int d, int e, int f);\n" ],
+	[ 'each TAP test has a number of its own', 'test/tap/001_planted.pl', "use strict;\n" ],
 	[ 'the figures in README are those of the report', 'README.md', "\n## Speed\n\n| planted | 9.99 |\n" ],
 	[ 'nothing is left to be done', $engine, '/* TO' . "DO: this */\n" ],
 );
