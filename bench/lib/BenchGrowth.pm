@@ -81,7 +81,7 @@ sub _curve ($call, $samples, @databases)
 	my $base = $samples->{ $databases[0]{name} };
 
 	return {
-		name => $call->{name}, title => $call->{title},
+		%$call{qw(name title most)},
 		points => [ map { +{ rows => $_->{rows}, %{ summary($samples->{ $_->{name} }, $base) } } } @databases ] };
 }
 

@@ -24,6 +24,8 @@ my $scripts = 0;
 #	clients, ops, values, database
 #	cores	where all of it runs, as BenchServers has it; "one" for a single client
 #	batch	keys of one operation, where it gets several
+#	each	pgbench alone: tell of each operation, too, each => [ { us, at => when it
+#		ended, in seconds since 1970 } ]
 #
 # A side has one of these, in whose text {name} stands for one of the values:
 #	pgbench => script
@@ -53,14 +55,28 @@ sub _pgbench ($servers, $side, %order)
 	my $output = _output(
 		@{ $order{on_cores} }, 'pgbench', '--no-vacuum', '--protocol=prepared', "--transactions=$each", "--client=$order{clients}",
 		'--jobs=' . ($order{clients} < 2 ? 1 : 2),
-		'--file=' . _script($side->{pgbench}),
+		'--file=' . _script($side->{pgbench}), $order{each} ? ('--log', "--log-prefix=$folder/each") : (),
 		(map { "--define=$_=$order{values}{$_}" } grep { $side->{pgbench} =~ /:$_\b/ } sort keys %{ $order{values} }),
 		$order{database});
 	my ($done) = $output =~ /^number of transactions actually processed: (\d+)/m;
 	my ($rate) = $output =~ /^tps = ([\d.]+)/m;
 
 	die "pgbench did not do its work:\n$output" unless $rate && $done == $each * $order{clients};
-	return { ops => $done, seconds => $done / $rate };
+	return { ops => $done, seconds => $done / $rate, $order{each} ? (each => _each()) : () };
+}
+
+# What pgbench has logged: client, number, us, script, and when it ended.
+sub _each
+{
+	my @each;
+
+	for my $name (glob("$folder/each.*"))
+	{
+		open(my $file, '<', $name) or die "$name: $!\n";
+		push(@each, map { my @field = split; +{ us => $field[2], at => $field[4] + $field[5] / 1e6 } } <$file>);
+		unlink($name);
+	}
+	return \@each;
 }
 
 # redis-benchmark repeats one command: what takes two is the sum of their times.

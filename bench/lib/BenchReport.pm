@@ -6,7 +6,7 @@ use v5.36;
 use BenchFigures;
 use BenchWork;
 use Exporter qw(import);
-use List::Util qw(sum0);
+use List::Util qw(sum0 uniq);
 
 our @EXPORT = qw(ratio_of targets_of clients_of family_section invalidation_section shown spread table ours_first);
 
@@ -61,7 +61,7 @@ sub _work_table ($result)
 {
 	my ($work, $loads, $samples, $starts) = @$result{qw(work loads samples starts)};
 	my $first = $loads->[0];
-	my @sides = ('idemstore', map { $_->[0] } @{ $work->{against} });
+	my @sides = ('idemstore', uniq map { $_->[0] } @{ $work->{against} });
 	my @header = ('', map({ (clients_of($_) . ', a second', 'ratio', 'quartiles') } @$loads),
 		'CPU of the server, µs', 'CPU of the client, µs', 'WAL, bytes', 'transaction ids', 'first calls, ms');
 	my @rows;

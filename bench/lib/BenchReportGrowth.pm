@@ -1,5 +1,5 @@
-# The parts of the report that are about what lasts: growth, an old snapshot, what
-# calls write and what keys take.
+# The parts of the report that are about what lasts: growth, an old snapshot, new
+# names, what calls write and what keys take.
 package BenchReportGrowth;
 
 use v5.36;
@@ -7,15 +7,17 @@ use BenchFigures;
 use BenchReport;
 use Exporter qw(import);
 
-our @EXPORT = qw(growth_targets growth_section snapshot_section footprint_section);
+our @EXPORT = qw(growth_targets growth_section snapshot_section flood_section footprint_section);
 
-# The greatest size against the smallest; a cost, so less is better.
-my $most = 1.3;
+# The greatest size against the smallest; a cost, so less is better. A call may
+# have a bound of its own.
+my $usual_most = 1.3;
 
 sub growth_targets ($growth)
 {
 	return map {
 		my $last = $_->{points}[-1];
+		my $most = $_->{most} // $usual_most;
 		my ($low, $median, $high) = @{ $last->{ratio} };
 		[ $_->{title}, thousands($last->{rows}), sprintf('%.2f', $most), shown($median), spread($low, $high),
 			$median <= $most ? 'yes' : $low <= $most ? 'within the noise' : 'no' ];
@@ -38,8 +40,20 @@ sub growth_section ($growth)
 
 	$text .= table([ 'call', 'records', 'µs', 'quartiles', 'ratio', 'quartiles', 'CPU of the server, µs', 'blocks read' ],
 		map { my $call = $_; map { _growth_row($call, $_) } @{ $call->{points} } } @{ $sizes->{calls} }, @{ $sizes->{floors} });
-	$text .= _waiters_text($growth->{waiters}) . _churn_text($growth->{churn});
+	$text .= _bytes_text(@{ $sizes->{sizes} });
+	$text .= _waiters_text($growth->{waiters}) if $growth->{waiters};
+	$text .= _churn_text($growth->{churn}) if $growth->{churn};
 	return $text;
+}
+
+sub _bytes_text (@sizes)
+{
+	return "\nBytes of a row, with its share of the indexes, when the tables were filled:\n\n"
+	  . table([ 'table', map { thousands($_->{rows}) . ' rows' } @sizes ],
+		map {
+			my $table = $_;
+			[ "`$table`", map { thousands($_->{bytes}{$table} / $_->{rows}) } @sizes ];
+		} sort keys %{ $sizes[0]{bytes} });
 }
 
 sub _growth_row ($call, $point)
@@ -93,6 +107,19 @@ sub _snapshot_row ($snapshot, $name)
 	return [ $side->{title}, $typical->(sub ($at) { $at < $from }), $typical->(sub ($at) { $at > $to - 5 && $at <= $to }),
 		$typical->(sub ($at) { $at > $to }), thousands($under[-1]{calls} - $under[0]{calls}),
 		map { thousands($side->{bytes}{$_} / 1024) } qw(before held) ];
+}
+
+sub flood_section ($flood)
+{
+	my @rows = map {
+		my $side = $flood->{sides}{$_};
+		[ $side->{title}, thousands($side->{during}), map({ thousands($side->{$_}) } qw(median_us late_us slowest_us)),
+			sprintf('%.1f', $side->{names_seconds}), thousands($side->{bytes}) ];
+	} ours_first($flood->{sides});
+
+	return "## New names\n\n\u$flood->{title}, one after the other. Each side by itself: " . thousands($flood->{sides}{idemstore}{calls})
+	  . " calls of one client, of which those count that end before the last new name has come.\n\n"
+	  . table([ '', 'calls', 'median, µs', 'one in a thousand, µs', 'slowest, µs', 'new names came in, s', 'bytes a name' ], @rows);
 }
 
 sub footprint_section ($footprint)

@@ -1,5 +1,5 @@
--- What the work through the wire needs: floors to be held against, and all
--- resources known.
+-- What the work through the wire needs: floors to be held against, all resources
+-- known, and sessions that bring new ones.
 --
 -- Variables: module (with empty.c).
 
@@ -23,3 +23,32 @@ BEGIN
 	FROM generate_series(0, n - 1) AS i;
 END
 $$;
+
+CREATE TABLE bench.floods (
+	began_at timestamptz,
+	ended_at timestamptz
+);
+
+-- New names, a hundred a transaction.
+SELECT format($source$
+	CREATE PROCEDURE bench.flood_with_%1$s(names integer)
+	LANGUAGE plpgsql
+	AS $body$
+	DECLARE
+		began timestamptz := clock_timestamp();
+	BEGIN
+		FOR i IN 1 .. names LOOP
+			%2$s;
+			IF i %% 100 = 0 THEN
+				COMMIT;
+			END IF;
+		END LOOP;
+		INSERT INTO bench.floods VALUES (began, clock_timestamp());
+	END
+	$body$
+$source$, side, statement)
+FROM (VALUES
+		('idemstore', $$PERFORM idemstore.acquire('new-' || i)$$),
+		('sql', $$INSERT INTO counter.limits AS t VALUES ('new-' || i, now(), 1)
+			ON CONFLICT (resource) DO UPDATE SET n = t.n + 1$$)) AS sides (side, statement)
+\gexec
