@@ -46,6 +46,13 @@ static void add_policy(const IdemLimitRow *row, void *arg);
 const IdemPolicies *
 idem_limits_find(const text *resource)
 {
+	AcceptInvalidationMessages();
+	return idem_limits_find_next(resource);
+}
+
+const IdemPolicies *
+idem_limits_find_next(const text *resource)
+{
 	const IdemPolicies *policies = find_any(resource);
 
 	if (policies == NULL)
@@ -64,8 +71,10 @@ idem_limits_find(const text *resource)
 const IdemPolicies *
 idem_limits_search(const text *resource)
 {
-	const IdemPolicies *policies = find_any(resource);
+	const IdemPolicies *policies;
 
+	AcceptInvalidationMessages();
+	policies = find_any(resource);
 	return policies != NULL && policies->count <= IDEM_MAX_POLICIES ? policies : NULL;
 }
 
@@ -75,7 +84,6 @@ find_any(const text *resource)
 {
 	const IdemPolicies *policies;
 
-	AcceptInvalidationMessages();
 	if (limits == NULL || !idem_store_limits_rows_is_current())
 		begin_anew();
 	while (!find(resource, &policies))

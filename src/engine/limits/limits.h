@@ -27,6 +27,9 @@ typedef struct IdemRateCall
  */
 extern const IdemPolicies *idem_limits_find(const text *resource);
 
+/* the same for one more name of a call, which need not hear of changes again */
+extern const IdemPolicies *idem_limits_find_next(const text *resource);
+
 /* NULL when there are none, or too many */
 extern const IdemPolicies *idem_limits_search(const text *resource);
 

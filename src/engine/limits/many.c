@@ -84,10 +84,12 @@ find_limits(const IdemRateCall *calls, int ncalls, CallPlan *plans)
 	for (i = 0; i < ncalls; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		plans[i].policies = calls[i].given != NULL ? NULL :
-			idem_limits_find(calls[i].resource);
-		if (plans[i].policies != NULL)
-			idem_limits_policy_turn_to(plans[i].policies, now);
+		plans[i].policies = NULL;
+		if (calls[i].given != NULL)
+			continue;
+		plans[i].policies = i == 0 ? idem_limits_find(calls[i].resource) :
+			idem_limits_find_next(calls[i].resource);
+		idem_limits_policy_turn_to(plans[i].policies, now);
 	}
 }
 
