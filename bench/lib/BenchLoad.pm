@@ -24,6 +24,7 @@ my $scripts = 0;
 #	clients, ops, values, database
 #	cores	where all of it runs, as BenchServers has it; "one" for a single client
 #	batch	keys of one operation, where it gets several
+#	connects	pgbench alone: each operation has a connection of its own
 #	each	pgbench alone: tell of each operation, too, each => [ { us, at => when it
 #		ended, in seconds since 1970 } ]
 #
@@ -53,7 +54,7 @@ sub _pgbench ($servers, $side, %order)
 {
 	my $each = _at_least_one($order{ops} / $order{clients});
 	my $output = _output(
-		@{ $order{on_cores} }, 'pgbench', '--no-vacuum', '--protocol=prepared', "--transactions=$each", "--client=$order{clients}",
+		@{ $order{on_cores} }, 'pgbench', '--no-vacuum', $order{connects} ? '--connect' : '--protocol=prepared', "--transactions=$each", "--client=$order{clients}",
 		'--jobs=' . ($order{clients} < 2 ? 1 : 2),
 		'--file=' . _script($side->{pgbench}), $order{each} ? ('--log', "--log-prefix=$folder/each") : (),
 		(map { "--define=$_=$order{values}{$_}" } grep { $side->{pgbench} =~ /:$_\b/ } sort keys %{ $order{values} }),

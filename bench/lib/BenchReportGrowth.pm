@@ -1,5 +1,5 @@
 # The parts of the report that are about what lasts: growth, an old snapshot, new
-# names, what calls write and what keys take.
+# names, first calls, what calls write and what keys take.
 package BenchReportGrowth;
 
 use v5.36;
@@ -7,7 +7,7 @@ use BenchFigures;
 use BenchReport;
 use Exporter qw(import);
 
-our @EXPORT = qw(growth_targets growth_section snapshot_section flood_section footprint_section);
+our @EXPORT = qw(growth_targets growth_section snapshot_section flood_section first_section footprint_section);
 
 # The greatest size against the smallest; a cost, so less is better. A call may
 # have a bound of its own.
@@ -120,6 +120,17 @@ sub flood_section ($flood)
 	return "## New names\n\n\u$flood->{title}, one after the other. Each side by itself: " . thousands($flood->{sides}{idemstore}{calls})
 	  . " calls of one client, of which those count that end before the last new name has come.\n\n"
 	  . table([ '', 'calls', 'median, µs', 'one in a thousand, µs', 'slowest, µs', 'new names came in, s', 'bytes a name' ], @rows);
+}
+
+sub first_section ($first)
+{
+	my @rows = map {
+		my ($low, $median, $high) = @{ $_->{ms} };
+		[ $_->{title}, significant($median), spread($low, $high), $_->{against}, $_->{against} ? _ratio(@{ $_->{ratio} }) : ('', '') ];
+	} @{ $first->{calls} };
+
+	return "## The first call of a session\n\n\u$first->{title}.\n\n"
+	  . table([ '', 'ms', 'quartiles', 'against', 'ratio', 'quartiles' ], @rows);
 }
 
 sub footprint_section ($footprint)
