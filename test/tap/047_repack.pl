@@ -26,7 +26,7 @@ unless (-x $program)
 $node->safe_psql('postgres', 'CREATE EXTENSION pg_repack; CREATE TABLE mine AS SELECT 1 AS a; ALTER TABLE mine ADD PRIMARY KEY (a)');
 my @repack = ($program, '--host', $node->host, '--port', $node->port, '--no-order', 'postgres');
 
-# Under calls, by the way that README gives.
+# Under calls, by the way that the manual gives.
 my $storm = start_storm($node, [ '--client=4', '--jobs=1', '--transactions=500', '--define=i=0' ], "
 	\\set i :i + 1
 	SELECT idemstore.start_processing('k' || :i || ' ' || :client_id);

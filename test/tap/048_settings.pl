@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 #
-# What README says under Settings works as it stands there, in sessions that have
+# What the page on settings says works as it stands there, in sessions that have
 # not called anything yet, for the roles that it names.
 #
 use strict;
@@ -17,8 +17,8 @@ is(as('tenant', 'CREATE ROLE my_application LOGIN'), '', 'a role of the tenant\'
 is(as('tenant', "CREATE EXTENSION idemstore"), '', 'he creates the extension');
 is(as('tenant', "SELECT idemstore.grant_usage('my_application')"), 't', 'and grants');
 
-my ($chapter) = slurp_file("$FindBin::Bin/../../README.md") =~ /^## Settings\n(.*?)(?=^## )/ms;
-my @blocks = $chapter =~ /^```sql\n(.*?)^```$/msg;
+my $page = slurp_file("$FindBin::Bin/../../docs/settings.md");
+my @blocks = $page =~ /^```sql\n(.*?)^```$/msg;
 is(scalar(@blocks), 3, 'three blocks');
 
 # Without the first call it is refused.
@@ -40,7 +40,7 @@ is(as('tenant', "SHOW idemstore.default_ttl; ALTER DATABASE mydb SET idemstore.d
 is(as('my_application', 'SHOW idemstore.default_ttl'), '3d', 'and set');
 
 # Every setting of the table is one, and has this default.
-my %documented = $chapter =~ /^\| `idemstore\.(\w+)` \| ([^|]+?) \|/mg;
+my %documented = $page =~ /^\| `idemstore\.(\w+)` \| ([^|]+?) \|/mg;
 is($node->safe_psql('mydb', "SELECT string_agg(substr(name, 11), ' ' ORDER BY name) FROM pg_settings WHERE name LIKE 'idemstore.%'"),
 	join(' ', sort keys %documented), 'all are in the table');
 $node->stop;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 #
-# What README says to do when something is wrong, done as it stands there where
+# What the manual says to do when something is wrong, done as it stands there where
 # it is: a key that is stuck, claims that are abandoned, a limit that denies.
 #
 use strict;
@@ -12,8 +12,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = new_node('main');
-my ($chapter) = slurp_file("$FindBin::Bin/../../README.md") =~ /^### When something is wrong\n(.*?)(?=^### )/ms;
-my %block = $chapter =~ /^\*\*(.*?)\.\*\*.*?^```sql\n(.*?)^```$/msg;
+my $page = slurp_file("$FindBin::Bin/../../docs/runbook.md");
+my %block = $page =~ /^\*\*(.*?)\.\*\*.*?^```sql\n(.*?)^```$/msg;
 
 # As an operator, who may do most of it, or the superuser.
 sub run_block

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 #
-# What README says under Install and Operate can be run as it stands there, in
+# What README and the pages on operating say can be run as it stands there, in
 # this order. A block that is not run here says why, in a comment before it.
 #
 use strict;
@@ -27,11 +27,13 @@ chdir($PostgreSQL::Test::Utils::tmp_check) or die;
 $ENV{PGHOST} = $node->host;
 $ENV{PGPORT} = $node->port;
 
-my $readme = slurp_file("$FindBin::Bin/../../README.md");
+my $top = "$FindBin::Bin/../..";
 my %nblocks;
-foreach my $chapter (qw(Install Operate))
+foreach my $page ('README.md', map { "docs/$_.md" } qw(operate runbook privileges backup standby poolers upgrade))
 {
-	my ($text) = $readme =~ /^## $chapter\n(.*?)(?=^## )/ms;
+	my $text = slurp_file("$top/$page");
+
+	$text =~ s/.*^## Install\n//ms if $page eq 'README.md';
 
 	while ($text =~ /^( *)(?:<!-- not run: (.*?) -->\n *)?```(\w+)\n(.*?)^ *```$/msg)
 	{
@@ -46,7 +48,7 @@ foreach my $chapter (qw(Install Operate))
 			next;
 		}
 		$nblocks{run}++;
-		$runner{$language}->($block, "$chapter, block $nblocks{run}");
+		$runner{$language}->($block, "$page, block $nblocks{run}");
 	}
 }
 is("$nblocks{run} $nblocks{skipped}", $has_pg_cron ? '12 7' : '11 8', 'so many blocks were run, and so many say why not');
