@@ -22,6 +22,7 @@
 #	make bench		side by side with Redis and others: bench/results/
 #	make bench-quick	the same in less than five minutes, and rougher
 #	make bench-publish	make the last full run bench/report.md and its plots
+#	make docs		the manual as a site, in site/
 #
 # Another PostgreSQL: make PG_CONFIG=/path/to/pg_config
 
@@ -190,9 +191,13 @@ bench-publish:
 format:
 	test/arch/format
 
+docs:
+	PG_CONFIG='$(PG_CONFIG)' test/deps docs
+	test/manual/site
+
 force:
 
-.PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart check-arch format force
+.PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart check-arch format docs force
 .PHONY: bench bench-quick bench-publish
 .PHONY: test-go dist-go
 .PHONY: test-python dist-python

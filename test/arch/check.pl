@@ -7,8 +7,9 @@ use strict;
 use warnings;
 use FindBin;
 use Test::More;
-use lib $FindBin::Bin;
+use lib $FindBin::Bin, "$FindBin::Bin/../manual";
 use Files;
+use Manual;
 
 # From the ground up; what a folder is not listed with below, it sees.
 my @floors = qw(pg slots store engine/common engine/claims engine/cache engine/limits engine/care api);
@@ -44,7 +45,11 @@ my @checks = (
 	'functions have at most 60 lines, files 450' => \&lengths,
 	"a header declares what others call, with at most $most_parameters parameters" => \&headers_for_others,
 	'each TAP test has a number of its own' => \&numbers_of_tests,
-	'the figures in the manual are those of the report' => \&figures_are_reported,
+	'what the manual quotes is what the report says' => \&wrong_quotes,
+	'no link of the manual is dead' => \&dead_links,
+	'a block of the manual is run, shown, or says why not' => \&bad_blocks,
+	'every page of the manual is in its contents' => \&unlisted_pages,
+	'README has at most 12,288 bytes' => sub { -s 'README.md' > 12288 ? 'README.md: ' . -s 'README.md' : () },
 	'nothing is left to be done' => sub { matches(qr/\b(?:TODO|FIXME|XXX|HACK)\b/, \%text) },
 );
 
@@ -257,16 +262,6 @@ sub white_space
 		  if $content ne '' && $content !~ /[^\n]\n\z/;
 	}
 	return @complaints;
-}
-
-# What the manual quotes of the side by side is quoted line by line.
-sub figures_are_reported
-{
-	my %reported = map { $_ => 1 } split(/\n/, read_file('bench/report.md'));
-	my @quoted = grep { /^\|/ } split(/\n/, read_file('docs/speed.md'));
-
-	return 'the page on speed quotes nothing' unless @quoted;
-	return map { "not in bench/report.md: $_" } grep { !$reported{$_} } @quoted;
 }
 
 # In formatted code, the braces of a function, and only they, stand alone in

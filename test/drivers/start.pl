@@ -1,0 +1,29 @@
+#!/usr/bin/perl
+#
+# The first pages for each framework, as a new user follows them: every file is
+# written, every server started and every request sent as it is printed there.
+#
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use FindBin;
+use lib "$FindBin::Bin/../tap/lib", "$FindBin::Bin/../manual", "$FindBin::Bin/../arch";
+use IdemTest;
+use Manual;
+use Runner;
+use Test::More;
+
+my $top = abs_path("$FindBin::Bin/../..");
+my $node = new_node('main');
+
+$node->safe_psql('postgres', 'CREATE ROLE my_application; CREATE ROLE shop LOGIN');
+$ENV{PGHOST} = $node->host;
+$ENV{PGPORT} = $node->port;
+$ENV{PGDATABASE} = 'mydb';
+# Debian's Python, which has Debian's packages.
+$ENV{PATH} = "/usr/bin:$ENV{PATH}";
+foreach my $page (map { "docs/start/$_.md" } qw(express fastapi django go))
+{
+	run_page($page, $node, user => 'shop', folder => sub { symlink("$top/examples/node_modules", 'node_modules') });
+}
+done_testing();
