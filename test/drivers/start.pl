@@ -20,8 +20,6 @@ $node->safe_psql('postgres', 'CREATE ROLE my_application; CREATE ROLE shop LOGIN
 $ENV{PGHOST} = $node->host;
 $ENV{PGPORT} = $node->port;
 $ENV{PGDATABASE} = 'mydb';
-# Debian's Python, which has Debian's packages.
-$ENV{PATH} = "/usr/bin:$ENV{PATH}";
 foreach my $page (map { "docs/start/$_.md" } qw(express fastapi django go))
 {
 	run_page($page, $node, user => 'shop', folder => sub { symlink("$top/examples/node_modules", 'node_modules') });
