@@ -87,7 +87,7 @@ sub links
 sub dead_links
 {
 	my @complaints;
-	foreach my $page (pages(), 'CONTRIBUTING.md', 'CHANGELOG.md')
+	foreach my $page (pages(), glob('clients/*/README.md'), 'CONTRIBUTING.md', 'CHANGELOG.md')
 	{
 		foreach my $link (links(read_file($page)))
 		{
