@@ -31,9 +31,10 @@ sub run_page
 	my $folder = tempdir(CLEANUP => 1);
 
 	chdir($folder) or die;
-	new_database($node);
+	my @blocks = blocks($page, Files::read_file(top() . "/$page"));
+	new_database($node, !grep { is_run($_) && $_->{text} =~ /^CREATE EXTENSION idemstore/m } @blocks);
 	$option{folder}->() if $option{folder};
-	foreach my $block (blocks($page, Files::read_file(top() . "/$page")))
+	foreach my $block (@blocks)
 	{
 		my $reason = $block->{'not run'} // $block->{'run by'} // ($option{against} ? $option{against}->($block) : undef);
 		my $name = "$page:$block->{line}";
@@ -71,14 +72,16 @@ sub run_page
 
 sub top { return abs_path(__FILE__) =~ s!/test/manual/[^/]*$!!r; }
 
-# As the page on installing leaves one.
+sub is_run { return !defined($_[0]->{'not run'} // $_[0]->{'run by'}); }
+
+# As the page on installing leaves one, unless the page creates the extension itself.
 sub new_database
 {
-	my ($node) = @_;
+	my ($node, $has_extension) = @_;
 
 	$node->safe_psql('postgres', "DROP DATABASE IF EXISTS $_ WITH (FORCE)") foreach qw(mydb copy reference);
 	$node->safe_psql('postgres', 'CREATE DATABASE mydb');
-	$node->safe_psql('mydb', "CREATE EXTENSION idemstore; SELECT idemstore.grant_usage('my_application')");
+	$node->safe_psql('mydb', "CREATE EXTENSION idemstore; SELECT idemstore.grant_usage('my_application')") if $has_extension;
 	$node->safe_psql('mydb', 'CREATE EXTENSION pg_cron') if $node->safe_psql('mydb', 'SHOW shared_preload_libraries') =~ /pg_cron/;
 	return;
 }
