@@ -9,6 +9,7 @@
 
 #include "api/text.h"
 #include "pg/compat.h"
+#include "pg/utf8.h"
 
 struct varlena *
 idem_text_bytes(PG_FUNCTION_ARGS, const IdemTextArgs *args)
@@ -42,11 +43,10 @@ idem_text_optional_bytes(PG_FUNCTION_ARGS, const IdemTextArgs *args)
 struct varlena *
 idem_text_to_utf8(text *value)
 {
-	const char *from = VARDATA_ANY(value);
-	int			size = VARSIZE_ANY_EXHDR(value);
-	const char *utf8 = pg_server_to_any(from, size, PG_UTF8);
+	int			len;
+	const char *utf8 = idem_utf8_encode(value, &len);
 
-	return utf8 == from ? value : cstring_to_text(utf8);
+	return utf8 == VARDATA_ANY(value) ? value : cstring_to_text_with_len(utf8, len);
 }
 
 text *

@@ -20,7 +20,8 @@ my $story = "
 		idemstore.complete('k', 201), (SELECT outcome FROM idemstore.start_processing('k', 'print')),
 		idemstore.cache_set('c', '1', '1 h', '{t}'), idemstore.invalidate_by_tag('t'),
 		idemstore.set_rate_limit('r*', 1, '1 day') IS NOT NULL, idemstore.acquire('r1'), idemstore.acquire('r1'),
-		(SELECT count(*) FROM idemstore.stats), (SELECT count(*) FROM idemstore.expire())";
+		(SELECT count(*) FROM idemstore.stats), (SELECT count(*) FROM idemstore.expire()),
+		idemstore.set_nx('v', 'text')";
 
 cmp_ok(@encodings, '>', 6, "@encodings");
 foreach my $encoding (@encodings)
@@ -33,7 +34,7 @@ foreach my $encoding (@encodings)
 		my ($exit, $output, $errors) = $node->psql($database, "CREATE EXTENSION idemstore $version; ALTER EXTENSION idemstore UPDATE");
 
 		is($errors =~ s/^.*NOTICE: .*already installed\n?//r, '', "$encoding: created $version");
-		is($node->safe_psql($database, $story), 'started|t|replay|t|1|t|t|f|4|7', "$encoding: calls work");
+		is($node->safe_psql($database, $story), 'started|t|replay|t|1|t|t|f|4|7|t', "$encoding: calls work");
 		is($node->safe_psql($database, "SELECT count(*) FROM pg_description WHERE description ~ '[^[:ascii:]]' AND classoid = 'pg_proc'::regclass"), 0, "$encoding: comments are ASCII")
 		  if $encoding eq 'UTF8';
 		$node->safe_psql($database, 'DROP EXTENSION idemstore') unless $version;

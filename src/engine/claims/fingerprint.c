@@ -15,7 +15,6 @@
 #include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
@@ -24,6 +23,7 @@
 #include "engine/claims/jsonnumber.h"
 #include "engine/claims/jsonstring.h"
 #include "engine/claims/jsontoken.h"
+#include "pg/utf8.h"
 
 /* how much canonical text is hashed at once */
 #define BATCH_SIZE 8192
@@ -47,8 +47,6 @@ typedef struct Walk
 	pg_cryptohash_ctx *hash;
 } Walk;
 
-static const char *to_utf8(const text *string, int *len);
-static bool is_ascii(const char *string, int len);
 static void exclude_names(IdemJsonIndex *index, ArrayType *exclude);
 static text *hash_canonical(const IdemJsonIndex *index, const char *json, int len);
 static void put_value(Walk *walk);
@@ -64,7 +62,7 @@ text *
 idem_claims_fingerprint_compute(const text *payload, ArrayType *exclude)
 {
 	int			len;
-	const char *json = to_utf8(payload, &len);
+	const char *json = idem_utf8_encode(payload, &len);
 	IdemJsonReader reader = {json, json + len};
 	IdemJsonIndex index;
 
@@ -72,35 +70,6 @@ idem_claims_fingerprint_compute(const text *payload, ArrayType *exclude)
 	if (idem_claims_jsontoken_skip(&reader, '{'))
 		exclude_names(&index, exclude);
 	return hash_canonical(&index, json, len);
-}
-
-/* what is ASCII needs no conversion, which not every encoding has */
-static const char *
-to_utf8(const text *string, int *len)
-{
-	const char *bytes = VARDATA_ANY(string);
-	const char *result;
-
-	*len = VARSIZE_ANY_EXHDR(string);
-	if (is_ascii(bytes, *len))
-		return bytes;
-	result = pg_server_to_any(bytes, *len, PG_UTF8);
-	if (result != bytes)
-		*len = strlen(result);
-	return result;
-}
-
-static bool
-is_ascii(const char *string, int len)
-{
-	int			i;
-
-	for (i = 0; i < len; i++)
-	{
-		if (IS_HIGHBIT_SET(string[i]))
-			return false;
-	}
-	return true;
 }
 
 /* of the outermost object, which is the first one */
@@ -117,7 +86,7 @@ exclude_names(IdemJsonIndex *index, ArrayType *exclude)
 	for (i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		names[i].key = to_utf8(DatumGetTextPP(elements[i]), &names[i].key_len);
+		names[i].key = idem_utf8_encode(DatumGetTextPP(elements[i]), &names[i].key_len);
 	}
 	idem_claims_jsonindex_exclude(index, 0, names, n);
 }
