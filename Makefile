@@ -38,12 +38,12 @@ SANITIZER = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 
 # The install script: later fragments use what earlier ones create.
 # INSTALL_SCRIPT and its like are variables of PGXS, and name programs.
-SQL_FRAGMENTS = $(addprefix src/sql/,schema.sql idempotency.sql dedupe.sql cache.sql ratelimit.sql expiry.sql schedule.sql stats.sql stats_view.sql privileges.sql)
+SQL_FRAGMENTS = $(addprefix src/sql/,schema.sql idempotency.sql dedupe.sql cache.sql ratelimit.sql expiry.sql schedule.sql stats.sql stats_view.sql shard.sql privileges.sql)
 CREATE_SCRIPT = $(EXTENSION)--$(EXTVERSION).sql
 # The script from the last version to this one: what becomes of its objects,
 # then the fragments that it did not have, and privileges.sql.
 LAST_VERSION = 0.2.0
-NEW_FRAGMENTS = $(addprefix src/sql/,stats_view.sql privileges.sql)
+NEW_FRAGMENTS = $(addprefix src/sql/,stats_view.sql shard.sql privileges.sql)
 UPDATE_FRAGMENTS = src/sql/upgrade/$(LAST_VERSION)--$(EXTVERSION).sql $(NEW_FRAGMENTS)
 UPDATE_SCRIPT = $(EXTENSION)--$(LAST_VERSION)--$(EXTVERSION).sql
 # The scripts of earlier versions, which never change.

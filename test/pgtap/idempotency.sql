@@ -1,7 +1,7 @@
 -- The public contract of the idempotency family: what others build on.
 BEGIN;
 LOAD 'idemstore';
-SELECT plan(83);
+SELECT plan(86);
 
 -- the table and its columns, in order
 SELECT has_table('idemstore', 'idempotency_records', 'the table is there');
@@ -101,6 +101,7 @@ INSERT INTO contract VALUES
 	('forget', 'key text, scope text DEFAULT ''''::text', 'boolean', 'v', 'u'),
 	('forget_scope', 'scope text', 'bigint', 'v', 'u'),
 	('fingerprint', 'payload json, exclude text[] DEFAULT ''{}''::text[]', 'text', 'i', 's'),
+	('shard', 'key text, shards integer', 'integer', 'i', 's'),
 	('expire', 'max_rows integer DEFAULT 10000, OUT relation text, OUT removed bigint', 'SETOF record', 'v', 'u'),
 	('expire_all', 'IN batch_size integer DEFAULT 10000, IN max_duration interval DEFAULT NULL::interval', NULL, 'v', 'u');
 SELECT is(count(p.oid)::int, 1, name || ' has the signature of the contract')

@@ -21,7 +21,12 @@ my $story = "
 		idemstore.cache_set('c', '1', '1 h', '{t}'), idemstore.invalidate_by_tag('t'),
 		idemstore.set_rate_limit('r*', 1, '1 day') IS NOT NULL, idemstore.acquire('r1'), idemstore.acquire('r1'),
 		(SELECT count(*) FROM idemstore.stats), (SELECT count(*) FROM idemstore.expire()),
-		idemstore.set_nx('v', 'text')";
+		idemstore.set_nx('v', 'text'), idemstore.shard('order-1', 1000)";
+# Which of 1000 shards a key that is not ASCII belongs to, as every client says.
+my %shard = ('d0bad0bbd18ed187' => 324, 'c3a9' => 653, 'cea9' => 515);
+my %has_not = (
+	SQL_ASCII => '', UTF8 => '', EUC_JP => 'c3a9', EUC_KR => 'c3a9', EUC_CN => '', EUC_TW => 'd0bad0bbd18ed187 c3a9', EUC_JIS_2004 => '',
+	LATIN1 => 'd0bad0bbd18ed187 cea9', WIN1251 => 'c3a9 cea9', MULE_INTERNAL => 'd0bad0bbd18ed187 c3a9 cea9');
 
 cmp_ok(@encodings, '>', 6, "@encodings");
 foreach my $encoding (@encodings)
@@ -34,9 +39,13 @@ foreach my $encoding (@encodings)
 		my ($exit, $output, $errors) = $node->psql($database, "CREATE EXTENSION idemstore $version; ALTER EXTENSION idemstore UPDATE");
 
 		is($errors =~ s/^.*NOTICE: .*already installed\n?//r, '', "$encoding: created $version");
-		is($node->safe_psql($database, $story), 'started|t|replay|t|1|t|t|f|4|7|t', "$encoding: calls work");
+		is($node->safe_psql($database, $story), 'started|t|replay|t|1|t|t|f|4|7|t|214', "$encoding: calls work");
 		is($node->safe_psql($database, "SELECT count(*) FROM pg_description WHERE description ~ '[^[:ascii:]]' AND classoid = 'pg_proc'::regclass"), 0, "$encoding: comments are ASCII")
 		  if $encoding eq 'UTF8';
+		foreach my $key (sort grep { $has_not{$encoding} !~ /$_/ } keys %shard)
+		{
+			is($node->safe_psql($database, "SELECT idemstore.shard(convert_from('\\x$key', 'UTF8'), 1000)"), $shard{$key}, "$encoding: a key has its shard");
+		}
 		$node->safe_psql($database, 'DROP EXTENSION idemstore') unless $version;
 	}
 	$node->command_ok([ 'pg_dump', '--format=custom', '--file', $file, $node->connstr($database) ], "$encoding: dumped");
