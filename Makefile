@@ -20,6 +20,8 @@
 #	make check-arch		the rules on the code itself
 #	make format		indent the C code
 #	make bench		side by side with Redis and others: bench/results/
+#	make deb		Debian packages, built and tried in bare Debians
+#	make bench		side by side with Redis and others: bench/report.md
 #	make bench-quick	the same in less than five minutes, and rougher
 #	make bench-publish	make the last full run bench/report.md and its plots
 #	make docs		the manual as a site, in site/
@@ -201,4 +203,10 @@ force:
 .PHONY: bench bench-quick bench-publish
 .PHONY: test-go dist-go
 .PHONY: test-python dist-python
+deb:
+	test/package/deb $(VERSIONS)
+
+force:
+
+.PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench bench-quick check-arch format deb force
 .DELETE_ON_ERROR:
