@@ -21,6 +21,7 @@
 #	make format		indent the C code
 #	make bench		side by side with Redis and others: bench/results/
 #	make deb		Debian packages, built and tried in bare Debians
+#	make dist		the zip for PGXN, from the last commit
 #	make bench		side by side with Redis and others: bench/report.md
 #	make bench-quick	the same in less than five minutes, and rougher
 #	make bench-publish	make the last full run bench/report.md and its plots
@@ -206,7 +207,10 @@ force:
 deb:
 	test/package/deb $(VERSIONS)
 
+dist:
+	test/package/dist
+
 force:
 
-.PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench bench-quick check-arch format deb force
+.PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench bench-quick check-arch format deb dist force
 .DELETE_ON_ERROR:

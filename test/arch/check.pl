@@ -6,10 +6,12 @@
 use strict;
 use warnings;
 use FindBin;
+use JSON::PP;
 use Test::More;
 use lib $FindBin::Bin, "$FindBin::Bin/../manual";
 use Files;
 use Manual;
+use Meta qw(meta_complaints);
 
 # From the ground up; what a folder is not listed with below, it sees.
 my @floors = qw(pg slots store engine/common engine/claims engine/cache engine/limits engine/care api);
@@ -50,6 +52,8 @@ my @checks = (
 	'a block of the manual is run, shown, or says why not' => \&bad_blocks,
 	'every page of the manual is in its contents' => \&unlisted_pages,
 	'README has at most 12,288 bytes' => sub { -s 'README.md' > 12288 ? 'README.md: ' . -s 'README.md' : () },
+	'the figures in README are those of the report' => \&figures_are_reported,
+	'META.json follows its specification' => \&meta,
 	'nothing is left to be done' => sub { matches(qr/\b(?:TODO|FIXME|XXX|HACK)\b/, \%text) },
 );
 
@@ -262,6 +266,31 @@ sub white_space
 		  if $content ne '' && $content !~ /[^\n]\n\z/;
 	}
 	return @complaints;
+}
+
+# What README quotes of the side by side is quoted line by line.
+sub figures_are_reported
+{
+	my %reported = map { $_ => 1 } split(/\n/, read_file('bench/report.md'));
+	my @quoted = map { grep { /^\|/ } split(/\n/) } read_file('README.md') =~ /^## Speed\n(.*?)(?=^## |\z)/gms;
+
+	return 'README quotes nothing' unless @quoted;
+	return map { "not in bench/report.md: $_" } grep { !$reported{$_} } @quoted;
+}
+
+# And what else is told the version says the same.
+sub meta
+{
+	my $meta = eval { decode_json(read_file('META.json')) } or return "META.json: $@";
+	my ($version) = read_file('idemstore.control') =~ /.*^default_version = '(.*?)'$/ms;
+	my ($package_version) = read_file('debian/changelog') =~ /\A\S+ \(([^)]*)-[^-)]*\)/;
+	my $extension = $meta->{provides}{idemstore} // {};
+
+	return (
+		meta_complaints($meta),
+		(map { "META.json: no file $_" } grep { !-f } grep { defined } @$extension{qw(file docfile)}),
+		(map { "version $_ is not $version" } grep { $_ ne $version } map { $_ // 'none' } $meta->{version},
+			$extension->{version}, $package_version));
 }
 
 # In formatted code, the braces of a function, and only they, stand alone in

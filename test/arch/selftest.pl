@@ -7,9 +7,11 @@ use strict;
 use warnings;
 use FindBin;
 use File::Temp qw(tempdir);
+use JSON::PP;
 use Test::More;
 use lib $FindBin::Bin;
 use Files;
+use Meta qw(meta_complaints);
 
 my $api = 'src/api/planted.c';
 my $engine = 'src/engine/common/planted.c';
@@ -67,6 +69,9 @@ my @faults = (
 	[ 'a block of the manual is run, shown, or says why not', 'docs/speed.md', "\n<!-- run by: planted -->\n```sh\nplanted\n```\n" ],
 	[ 'every page of the manual is in its contents', 'docs/planted.md', "# Planted\n" ],
 	[ 'README has at most 12,288 bytes', 'README.md', "planted\n" x 1536 ],
+	[ 'the figures in README are those of the report', 'README.md', "\n## Speed\n\n| planted | 9.99 |\n" ],
+	[ 'META.json follows its specification', 'META.json', "}\n" ],
+	[ 'META.json follows its specification', 'idemstore.control', "default_version = '9.9.9'\n" ],
 	[ 'nothing is left to be done', $engine, '/* TO' . "DO: this */\n" ],
 );
 
@@ -78,8 +83,47 @@ my @exports = (
 	'int idemstore_planted, pg_finfo_idemstore_planted;',
 );
 
+# What is done to META.json.
+my @meta_faults = (
+	(map { my $field = $_; [ "no $field", sub { delete $_[0]{$field} } ] } qw(abstract maintainer license provides meta-spec name version)),
+	[ 'no file', sub { delete $_[0]{provides}{idemstore}{file} } ],
+	[ 'no version of the extension', sub { delete $_[0]{provides}{idemstore}{version} } ],
+	[ 'an unknown field', sub { $_[0]{author} = 'planted' } ],
+	[ 'an unknown field further down', sub { $_[0]{provides}{idemstore}{files} = 'planted' } ],
+	[ 'an empty string', sub { $_[0]{abstract} = '' } ],
+	[ 'null', sub { $_[0]{description} = undef } ],
+	[ 'a list for a string', sub { $_[0]{abstract} = ['planted'] } ],
+	[ 'no maintainer', sub { $_[0]{maintainer} = [] } ],
+	[ 'a space in the name', sub { $_[0]{name} = 'idem store' } ],
+	[ 'a slash in a tag', sub { $_[0]{tags} = ['cache/limits'] } ],
+	[ 'a long tag', sub { $_[0]{tags} = [ 'a' x 256 ] } ],
+	[ 'a version of two numbers', sub { $_[0]{version} = '0.3' } ],
+	[ 'a version with a leading zero', sub { $_[0]{version} = '0.03.0' } ],
+	[ 'a meta-spec to come', sub { $_[0]{'meta-spec'}{version} = '2.0.0' } ],
+	[ 'an unknown license', sub { $_[0]{license} = 'postgres' } ],
+	[ 'a license that is no URI', sub { $_[0]{license} = { PostgreSQL => 'planted' } } ],
+	[ 'an absolute path', sub { $_[0]{provides}{idemstore}{file} = '/schema.sql' } ],
+	[ 'a way out of the tree', sub { $_[0]{provides}{idemstore}{docfile} = 'docs/../../README.md' } ],
+	[ 'an unknown phase', sub { $_[0]{prereqs}{run} = $_[0]{prereqs}{runtime} } ],
+	[ 'an unknown relationship', sub { $_[0]{prereqs}{runtime}{needs} = $_[0]{prereqs}{runtime}{requires} } ],
+	[ 'a range of no versions', sub { $_[0]{prereqs}{runtime}{requires}{PostgreSQL} = '15+' } ],
+	[ 'an unknown status', sub { $_[0]{release_status} = 'beta' } ],
+	[ 'a home page that is no URI', sub { $_[0]{resources}{homepage} = 'planted' } ],
+);
+# and what it may have besides
+my @meta_variants = (
+	[ 'a pre-release', sub { $_[0]{version} = '0.3.0-rc1' } ],
+	[ 'two maintainers', sub { $_[0]{maintainer} = [qw(one two)] } ],
+	[ 'two licenses', sub { $_[0]{license} = [qw(postgresql mit)] } ],
+	[ 'a license by its URI', sub { $_[0]{license} = { PostgreSQL => 'https://licence.example/' } } ],
+	[ 'any version', sub { $_[0]{prereqs}{test}{requires}{pgTAP} = 0 } ],
+	[ 'a range of versions', sub { $_[0]{prereqs}{runtime}{requires}{PostgreSQL} = '>= 15.0.0, != 16.0.0, < 20.0.0' } ],
+	[ 'a field of its own', sub { $_[0]{x_planted} = { anything => [] } } ],
+);
+
 my $tree = tempdir(CLEANUP => 1);
 system(qq(tar --create --exclude=node_modules --exclude=tmp_check -- *.md LICENSE Makefile docs src test bench examples idemstore.so | tar --extract --directory="$tree")) == 0 or BAIL_OUT('could not copy the tree');
+system(qq(cp -R Makefile README.md META.json idemstore.control debian src test idemstore.so "$tree" && mkdir "$tree/bench" && cp bench/report.md "$tree/bench/")) == 0 or BAIL_OUT('could not copy the tree');
 chdir($tree) or BAIL_OUT("could not enter $tree");
 
 # What fails already is check.pl's to report.
@@ -104,6 +148,16 @@ foreach my $export (@exports)
 	write_file('planted.c', "$export\n");
 	system('gcc -shared -fPIC -o idemstore.so planted.c') == 0 or BAIL_OUT('could not compile');
 	expect('exported symbols carry our prefix', "exported: $export");
+}
+my $meta = read_file('META.json');
+foreach my $change ((map { [ @$_, 1 ] } @meta_faults), map { [ @$_, 0 ] } @meta_variants)
+{
+	my ($name, $edit, $is_fault) = @$change;
+	my $changed = decode_json($meta);
+
+	$edit->($changed);
+	my @complaints = meta_complaints($changed);
+	is(@complaints ? 1 : 0, $is_fault, "META.json: $name");
 }
 chdir('/');
 done_testing();
