@@ -198,12 +198,6 @@ docs:
 	PG_CONFIG='$(PG_CONFIG)' test/deps docs
 	test/manual/site
 
-force:
-
-.PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart check-arch format docs force
-.PHONY: bench bench-quick bench-publish
-.PHONY: test-go dist-go
-.PHONY: test-python dist-python
 deb:
 	test/package/deb $(VERSIONS)
 
@@ -212,5 +206,9 @@ dist:
 
 force:
 
-.PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart bench bench-quick check-arch format deb dist force
+.PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart check-arch format docs force
+.PHONY: bench bench-quick bench-publish
+.PHONY: test-go dist-go
+.PHONY: test-python dist-python
+.PHONY: deb dist
 .DELETE_ON_ERROR:

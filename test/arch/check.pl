@@ -52,7 +52,6 @@ my @checks = (
 	'a block of the manual is run, shown, or says why not' => \&bad_blocks,
 	'every page of the manual is in its contents' => \&unlisted_pages,
 	'README has at most 12,288 bytes' => sub { -s 'README.md' > 12288 ? 'README.md: ' . -s 'README.md' : () },
-	'the figures in README are those of the report' => \&figures_are_reported,
 	'META.json follows its specification' => \&meta,
 	'nothing is left to be done' => sub { matches(qr/\b(?:TODO|FIXME|XXX|HACK)\b/, \%text) },
 );
@@ -266,16 +265,6 @@ sub white_space
 		  if $content ne '' && $content !~ /[^\n]\n\z/;
 	}
 	return @complaints;
-}
-
-# What README quotes of the side by side is quoted line by line.
-sub figures_are_reported
-{
-	my %reported = map { $_ => 1 } split(/\n/, read_file('bench/report.md'));
-	my @quoted = map { grep { /^\|/ } split(/\n/) } read_file('README.md') =~ /^## Speed\n(.*?)(?=^## |\z)/gms;
-
-	return 'README quotes nothing' unless @quoted;
-	return map { "not in bench/report.md: $_" } grep { !$reported{$_} } @quoted;
 }
 
 # And what else is told the version says the same.
