@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 #
 # The rules on the code itself. Each check returns a list of complaints, and is
-# passed if there are none. Run at the root of the tree, after make.
+# passed if there are none. Run at the root of the tree, after make. With files as
+# arguments, the others are taken for formatted.
 #
 use strict;
 use warnings;
@@ -244,7 +245,7 @@ sub ascii_scripts
 
 sub formatting
 {
-	my $diffs = qx(test/arch/format --check 2>&1);
+	my $diffs = qx(test/arch/format --check @ARGV 2>&1);
 	return $? == 0 ? () : ($diffs, 'make format cures it');
 }
 
