@@ -15,6 +15,7 @@
 #	make dist-go		its module, as a Go proxy serves it
 #	make test-python	the Python client: clients/python
 #	make dist-python	its wheel
+#	make test-node		the package for Node.js: clients/node
 #	make test-versions	every suite on PostgreSQL 15, 17, 18 and 19
 #	make coverage		which lines of src/ the suites run
 #	make check-arch		the rules on the code itself
@@ -126,6 +127,10 @@ test-python: deps
 dist-python: deps
 	clients/python/dist $(EXTVERSION)
 
+test-node: deps
+	+$(MAKE) --no-print-directory install
+	PG_CONFIG='$(PG_CONFIG)' test/run node
+
 test-versions:
 	SUITES='$(SUITES)' test/versions $(VERSIONS)
 
@@ -211,4 +216,5 @@ force:
 .PHONY: test-go dist-go
 .PHONY: test-python dist-python
 .PHONY: deb dist
+.PHONY: test-node dist-node
 .DELETE_ON_ERROR:

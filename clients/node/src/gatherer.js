@@ -75,8 +75,7 @@ export class Gatherer {
 			batch.forEach((call, i) => call.resolve(answers[i]));
 		} catch (error) {
 			if (batch.length > 1 && isNothingDone(error))
-				for (const call of batch)
-					await this.#answer([call]);
+				await Promise.all(batch.map((call) => this.#answer([call])));
 			else
 				batch.forEach((call) => call.reject(error));
 		}
