@@ -1,6 +1,7 @@
 // The client: the calls of the extension, work that runs once a key, waits that
 // leave owners their connections, and calls that gather.
 import { setMaxListeners } from 'node:events';
+import { Call } from './calls/call.js';
 import { Calls } from './calls.js';
 import { WaitTimeoutError, named } from './errors.js';
 import { abortable, executorOf, poolLike } from './executor.js';
@@ -44,7 +45,7 @@ export class Idemstore extends Calls {
 		const executor = pool ? executorOf(pool) : /** @type {ExecutorOptions} */ (options);
 		if (typeof executor.query !== 'function')
 			throw new TypeError('a pool, or query and transaction, must be given');
-		super((text, values) => executor.query(text, values), options.prefix, options.scope);
+		super(new Call((text, values) => executor.query(text, values), options.prefix, options.scope));
 		this.#executor = executor;
 		this.#pool = pool;
 		this.#waitPool = waitPool;

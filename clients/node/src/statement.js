@@ -45,6 +45,7 @@ const SENT = {
 	uuid: { sql: 'text::uuid', value: String },
 	instant: { sql: 'text::timestamptz', value: instant },
 	json: { sql: 'text::json', value: json },
+	jsons: { sql: 'text::json[]', value: (/** @type {any[]} */ values) => array(values.map(json)) },
 	texts: { sql: 'text::text[]', value: array },
 	ints: { sql: 'text::bigint[]', value: array },
 	/** a string is its UTF-8: as text it could not hold a NUL */

@@ -16,23 +16,26 @@ const DEFAULT_LEASE_MS = 300000;
  */
 
 export class Claim {
-	#checkpoint;
+	#scope;
 
 	/**
 	 * @param {string} key
+	 * @param {string | undefined} scope
 	 * @param {import('./calls.js').Verdict} verdict
 	 * @param {AbortSignal} signal aborts when the claim is lost
-	 * @param {(point: string, state: any) => Promise<boolean>} checkpoint
+	 * @param {import('./calls.js').Calls} calls
 	 */
-	constructor(key, verdict, signal, checkpoint) {
+	constructor(key, scope, verdict, signal, calls) {
 		this.key = key;
+		this.#scope = scope;
 		this.fence = verdict.fence;
 		this.attempt = verdict.attempt;
 		/** How far the former attempt came, and what it left there. */
 		this.recoveryPoint = verdict.recoveryPoint ?? undefined;
 		this.state = verdict.checkpoint;
 		this.signal = signal;
-		this.#checkpoint = checkpoint;
+		/** Every function of the extension, in the transaction that is open, if one is. */
+		this.calls = calls;
 	}
 
 	/**
@@ -42,7 +45,7 @@ export class Claim {
 	 * @param {any} [state]
 	 */
 	checkpoint(recoveryPoint, state) {
-		return this.#checkpoint(recoveryPoint, state);
+		return this.calls.checkpoint(this.key, recoveryPoint, { state, fence: this.fence, scope: this.#scope });
 	}
 }
 
@@ -60,11 +63,8 @@ export function runInTransaction(idemstore, executor, key, options, work) {
 		const verdict = await calls.start(key, options);
 		if (verdict.outcome !== 'started')
 			return settled(verdict);
-		const { fence } = verdict;
-		const { scope } = options;
-		const claim = new Claim(key, verdict, new AbortController().signal,
-			(point, state) => calls.checkpoint(key, point, { state, fence, scope }));
-		return finished(calls, key, claim, scope, await work(client, claim));
+		const claim = new Claim(key, options.scope, verdict, new AbortController().signal, calls);
+		return finished(claim, options.scope, await work(client, claim));
 	});
 }
 
@@ -85,14 +85,15 @@ export async function runOutside(idemstore, executor, key, options, work, finish
 		return settled(verdict);
 	const { fence } = verdict;
 	const lost = new AbortController();
-	const claim = new Claim(key, verdict, lost.signal,
-		(point, state) => idemstore.checkpoint(key, point, { state, fence, scope }));
+	const claim = new Claim(key, scope, verdict, lost.signal, idemstore);
 	const keeper = setInterval(() => extend(idemstore, claim, leaseMs, scope, lost), leaseMs / 3);
 	try {
 		const result = await work(claim);
 		claim.signal.throwIfAborted();
-		return await executor.transaction(async (client, query) =>
-			finished(idemstore.by(query), key, claim, scope, await finish(client, claim, result)));
+		return await executor.transaction(async (client, query) => {
+			claim.calls = idemstore.by(query);
+			return finished(claim, scope, await finish(client, claim, result));
+		});
 	} catch (error) {
 		// Should this fail, the end of the lease does the same.
 		await idemstore.fail(key, { retryable: true, error: { message: messageOf(error) }, fence, scope }).catch(() => {});
@@ -130,15 +131,13 @@ function messageOf(error) {
 /**
  * Store the response, in the transaction of what it is the answer to.
  *
- * @param {import('./calls.js').Calls} calls
- * @param {string} key
  * @param {Claim} claim
  * @param {string | undefined} scope
  * @param {Response} [response]
  * @returns {Promise<Result>}
  */
-async function finished(calls, key, claim, scope, { status, headers, body } = {}) {
-	await calls.complete(key, { responseStatus: status, responseHeaders: headers, responseBody: body, fence: claim.fence, scope });
+async function finished(claim, scope, { status, headers, body } = {}) {
+	await claim.calls.complete(claim.key, { responseStatus: status, responseHeaders: headers, responseBody: body, fence: claim.fence, scope });
 	return { outcome: 'started', response: { status, headers, body: body === undefined ? undefined : Buffer.from(/** @type {any} */ (body)) } };
 }
 

@@ -91,6 +91,8 @@ test('every function', async (t) => {
 	assert.equal(await idemstore.setNx(k, 'a\\b', { ttlMs: HOUR }), true);
 	assert.equal(await idemstore.setNx(k, 'c'), false);
 	assert.equal((await idemstore.getValue(k)).toString(), 'a\\b');
+	assert.equal(await idemstore.getValueText(k), 'a\\b');
+	assert.equal(await idemstore.getValueText('no'), undefined);
 	assert.equal(await idemstore.setValue(k, Buffer.from([0])), false);
 	assert.equal((await idemstore.get(k)).key, k);
 	assert.equal((await idemstore.wait(k)).status, 'complete');
@@ -100,6 +102,10 @@ test('every function', async (t) => {
 	assert.equal(await idemstore.getValue(k), undefined);
 	assert.equal(await idemstore.initiate(k, { context: [] }), true);
 	assert.deepEqual((await idemstore.get(k)).context, []);
+	assert.equal(await idemstore.success(k, { a: 1 }), true);
+	assert.equal(await idemstore.getValueText(k), '{"a":1}');
+	assert.equal(await idemstore.forgetScope('s'), 1);
+	await idemstore.initiate(k);
 	assert.equal(await idemstore.release(k), true);
 	const { fence } = await idemstore.startProcessing(k, { fingerprint: 'f' });
 	assert.equal((await idemstore.startProcessing('other', { fingerprint: 'f', uniqueFingerprint: true })).conflictingKey, k);
@@ -131,6 +137,12 @@ test('every function', async (t) => {
 	assert.equal(await idemstore.cacheTtl('bytes'), 0);
 	assert.equal(await idemstore.cacheTtl('no'), undefined);
 	assert.equal(await idemstore.cacheIncrement('n', { delta: 5 }), 5);
+	assert.equal(await idemstore.cacheSetMany(['m1', 'm2'], [null, '"\\'], { ttlMs: HOUR }), 2);
+	assert.deepEqual([await idemstore.cacheGet('m1'), await idemstore.cacheGet('m2')], [null, '"\\']);
+	assert.equal((await idemstore.cacheGetBytes('bytes')).toString(), '\0\\');
+	assert.equal(await idemstore.cacheCompareAndSet('m2', 'no', 1), false);
+	assert.equal(await idemstore.cacheCompareAndSet('m2', '"\\', 1), true);
+	assert.equal(await idemstore.cacheDeleteMany(['m1', 'm2']), 2);
 	assert.equal(await idemstore.invalidateByTags(['t', 'none']), 1);
 	assert.equal(await idemstore.cacheDelete(k), false);
 	assert.equal(await idemstore.cacheDeleteMany(['n', 'no']), 1);
@@ -141,6 +153,9 @@ test('every function', async (t) => {
 	assert.equal((await idemstore.cacheFetch(k)).outcome, 'compute');
 	assert.equal(await idemstore.cacheClear(), 1);
 
+	const first = await idemstore.dedupeRegister('d');
+	assert.deepEqual(await idemstore.dedupeRegisterOrJoin('d'), { jobId: first, isOwner: false });
+	assert.equal(await idemstore.dedupeClear({ prefix: 'd' }), 1);
 	const job = await idemstore.dedupeRegisterOrJoin(k, { timeoutMs: HOUR });
 	assert.equal(job.isOwner, true);
 	assert.equal((await idemstore.dedupeWaitFor(k, { timeoutMs: 10 })).outcome, 'timeout');
@@ -184,6 +199,11 @@ test('every function', async (t) => {
 	assert.equal(await idemstore.clearCooldown('o'), true);
 	assert.equal(await idemstore.getCooldown('o'), undefined);
 	assert.equal(await charges(pool, k), 0);
+	const { rows } = await pool.query(`SELECT proname FROM idemstore.usage_privileges() AS p JOIN pg_proc ON pg_proc.oid = p.id
+		WHERE level = 'application' AND kind = 'ROUTINE'`);
+	const methods = rows.map(({ proname }) => proname.replace(/_(.)/g, (_, letter) => letter.toUpperCase()));
+	assert.deepEqual(methods.filter((name) => typeof idemstore[name] !== 'function'), []);
+	assert.ok(methods.length > 50);
 });
 
 test('runOutside: the lease goes on, a failed attempt is followed at once', async (t) => {
