@@ -20,10 +20,10 @@
 #	make coverage		which lines of src/ the suites run
 #	make check-arch		the rules on the code itself
 #	make format		indent the C code
-#	make bench		side by side with Redis and others: bench/results/
 #	make deb		Debian packages, built and tried in bare Debians
 #	make dist		the zip for PGXN, from the last commit
-#	make bench		side by side with Redis and others: bench/report.md
+#	make test-image		build and try the container image
+#	make bench		side by side with Redis and others: bench/results/
 #	make bench-quick	the same in less than five minutes, and rougher
 #	make bench-publish	make the last full run bench/report.md and its plots
 #	make docs		the manual as a site, in site/
@@ -209,12 +209,16 @@ deb:
 dist:
 	test/package/dist
 
+test-image:
+	PG_CONFIG='$(PG_CONFIG)' test/deps image
+	test/package/image
+
 force:
 
 .PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart check-arch format docs force
 .PHONY: bench bench-quick bench-publish
 .PHONY: test-go dist-go
 .PHONY: test-python dist-python
-.PHONY: deb dist
 .PHONY: test-node dist-node
+.PHONY: deb dist test-image
 .DELETE_ON_ERROR:
