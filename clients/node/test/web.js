@@ -233,4 +233,3 @@ export function rateLimitSuite(serve) {
 		assert.equal((await post(url)).status, 200);
 	});
 }
-
