@@ -190,6 +190,15 @@ idem_compat_bitmap_next(IdemBitmapScan *scan, BlockNumber *page,
 	return true;
 }
 
+/* after the last of a tuple descriptor's columns was described */
+static inline void
+idem_compat_finish_descriptor(TupleDesc desc)
+{
+#if PG_VERSION_NUM >= 190000
+	TupleDescFinalize(desc);
+#endif
+}
+
 static inline Oid
 idem_compat_primary_key_index(Relation rel)
 {

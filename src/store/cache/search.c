@@ -125,6 +125,7 @@ begin(IdemTable *table)
 	TupleDescInitEntryCollation(desc, FOUND_KEY + 1, C_COLLATION_OID);
 	TupleDescInitEntry(desc, FOUND_ROW + 1, "row", TIDOID, -1, 0);
 	TupleDescInitEntry(desc, FOUND_INSERTER + 1, "inserter", XIDOID, -1, 0);
+	idem_compat_finish_descriptor(desc);
 	search->sort = tuplesort_begin_heap(desc, 1, &column, &less, &collation,
 										&nulls_first, work_mem, NULL, TUPLESORT_NONE);
 	search->found = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
