@@ -7,6 +7,7 @@
 use strict;
 use warnings;
 use Cwd qw(abs_path);
+use File::Basename qw(basename);
 use File::Path qw(make_path);
 use FindBin;
 use lib "$FindBin::Bin/../tap/lib", "$FindBin::Bin/../manual", "$FindBin::Bin/../arch";
@@ -42,10 +43,12 @@ uncached: true false false false
 END
 done_testing();
 
-# What the pages have been told to install: npm's packages, and ours for Python.
+# What the pages have been told to install: npm's packages, and ours.
 sub install
 {
-	symlink("$top/examples/node_modules", 'node_modules');
+	make_path('node_modules');
+	symlink($_, 'node_modules/' . basename($_)) foreach glob("$top/examples/node_modules/*");
+	symlink("$top/clients/node", 'node_modules/idemstore');
 	make_path('venv/bin');
 	write_file('venv/bin/python', "#!/bin/sh\nPYTHONPATH='$top/clients/python' exec /usr/bin/python3 \"\$@\"\n");
 	chmod(0755, 'venv/bin/python');

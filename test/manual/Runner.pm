@@ -12,6 +12,7 @@ use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use IPC::Run;
 use Manual;
+use PostgreSQL::Test::Cluster;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -31,7 +32,7 @@ sub run_page
 	my $folder = tempdir(CLEANUP => 1);
 
 	chdir($folder) or die;
-	my @blocks = blocks($page, Files::read_file(top() . "/$page"));
+	my @blocks = with_free_ports(blocks($page, Files::read_file(top() . "/$page")));
 	new_database($node, !grep { is_run($_) && $_->{text} =~ /^CREATE EXTENSION idemstore/m } @blocks);
 	$option{folder}->() if $option{folder};
 	foreach my $block (@blocks)
@@ -71,6 +72,21 @@ sub run_page
 }
 
 sub top { return abs_path(__FILE__) =~ s!/test/manual/[^/]*$!!r; }
+
+# The ports that a page names may be somebody else's here.
+sub with_free_ports
+{
+	my (@blocks) = @_;
+
+	foreach my $port (map { $_->{server} // () } @blocks)
+	{
+		my $free = PostgreSQL::Test::Cluster::get_free_port();
+
+		$_->{text} =~ s/\b$port\b/$free/g foreach @blocks;
+		$_->{server} = $free foreach grep { ($_->{server} // '') eq $port } @blocks;
+	}
+	return @blocks;
+}
 
 sub is_run { return !defined($_[0]->{'not run'} // $_[0]->{'run by'}); }
 
