@@ -12,6 +12,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 )
@@ -58,16 +59,18 @@ var errNotStored = errors.New("not stored")
 func (i *Idempotency) Handler(next http.Handler) http.Handler {
 	claims := NewClaims(i.DB)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		key := r.Header.Get("Idempotency-Key")
-		switch {
-		case !i.takesKey(r.Method) || key == "" && !i.Required:
+		header := r.Header.Values("Idempotency-Key")
+		if !i.takesKey(r.Method) || len(header) == 0 && !i.Required {
 			next.ServeHTTP(w, r)
 			return
-		case key == "":
+		}
+		if len(header) == 0 {
 			problem(w, http.StatusBadRequest, "the header Idempotency-Key is missing")
 			return
-		case len(key) > 255:
-			problem(w, http.StatusBadRequest, "the Idempotency-Key is longer than 255 bytes")
+		}
+		key := keyIn(header[0])
+		if key == "" {
+			problem(w, http.StatusBadRequest, "the Idempotency-Key is not a string of 1 to 255 characters")
 			return
 		}
 		body, ok := i.readBody(w, r)
@@ -80,6 +83,25 @@ func (i *Idempotency) Handler(next http.Handler) http.Handler {
 		}
 		i.serve(w, r, claims, options, next)
 	})
+}
+
+var (
+	quotedKey = regexp.MustCompile(`^"((?:[ !#-\[\]-~]|\\["\\])+)"$`)
+	bareKey   = regexp.MustCompile(`^[!#-+\--~]+$`)
+	escaped   = regexp.MustCompile(`\\(.)`)
+)
+
+// keyIn reads a string as RFC 8941 writes it, in quotes, or the same without
+// quotes, as most clients send it; empty where it is neither.
+func keyIn(header string) string {
+	key := bareKey.FindString(header)
+	if quoted := quotedKey.FindStringSubmatch(header); quoted != nil {
+		key = escaped.ReplaceAllString(quoted[1], "$1")
+	}
+	if len(key) > 255 {
+		return ""
+	}
+	return key
 }
 
 func (i *Idempotency) takesKey(method string) bool {
@@ -175,7 +197,7 @@ func answer(w http.ResponseWriter, result Result) {
 		for name, values := range result.Response.Header {
 			w.Header()[http.CanonicalHeaderKey(name)] = values
 		}
-		w.Header().Set("Idempotency-Replayed", "true")
+		w.Header().Set("Idempotent-Replayed", "true")
 		w.WriteHeader(result.Response.Status)
 		w.Write(result.Response.Body)
 	case InProgress, Abandoned:

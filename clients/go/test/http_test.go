@@ -62,7 +62,7 @@ func TestIdempotencyMiddleware(t *testing.T) {
 
 	for i := 0; i < 2; i++ {
 		status, header, body := send(t, server, "/pay?tenant=a", key, "x")
-		if status != 201 || body != "\x00\\x" || header.Get("X-Kept") != "yes" || (header.Get("Idempotency-Replayed") == "true") != (i == 1) ||
+		if status != 201 || body != "\x00\\x" || header.Get("X-Kept") != "yes" || (header.Get("Idempotent-Replayed") == "true") != (i == 1) ||
 			(header.Get("Set-Cookie") == "") != (i == 1) {
 			t.Fatalf("call %d: %d %v %q", i, status, header, body)
 		}
@@ -78,6 +78,14 @@ func TestIdempotencyMiddleware(t *testing.T) {
 	}
 	if status, _, _ := send(t, server, "/pay", "", ""); status != 400 {
 		t.Fatalf("without a key: %d", status)
+	}
+	for _, malformed := range []string{strings.Repeat("k", 256), `"`, "a,b", `"a" b`} {
+		if status, _, _ := send(t, server, "/pay", malformed, ""); status != 400 {
+			t.Fatalf("the key %s: %d", malformed, status)
+		}
+	}
+	if _, header, _ := send(t, server, "/pay?tenant=a", `"`+key+`"`, "x"); header.Get("Idempotent-Replayed") != "true" {
+		t.Fatal("a key in quotes is another")
 	}
 	if status, _, _ := send(t, server, "/pay", newKey(), strings.Repeat("x", 101)); status != 413 {
 		t.Fatalf("a large body: %d", status)
@@ -107,7 +115,7 @@ func TestIdempotencyMiddleware(t *testing.T) {
 	<-first
 	close(release)
 	eventually(func() bool { return charges() == 1 })
-	if status, header, _ := send(t, server, "/slow", key, ""); status != 201 || header.Get("Idempotency-Replayed") != "true" {
+	if status, header, _ := send(t, server, "/slow", key, ""); status != 201 || header.Get("Idempotent-Replayed") != "true" {
 		t.Fatalf("after the client had hung up: %d", status)
 	}
 	if outcomes == 0 {

@@ -9,7 +9,7 @@ from typing import Any
 from . import calls
 from .calls import Duration
 from .drivers import acall, alent
-from .http import TOO_LARGE, Answer, NotStored, Rules, answer_of, problem, request_fingerprint
+from .http import TOO_LARGE, Answer, NotStored, Rules, answer_of, key_in, problem, request_fingerprint
 from .work import arun
 
 Scope = MutableMapping[str, Any]
@@ -46,14 +46,14 @@ class IdempotencyMiddleware:
         self._on_outcome = on_outcome
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = _header(scope, b"idempotency-key") if scope["type"] == "http" else None
-        if scope["type"] != "http" or not self._rules.takes(scope["method"], key):
+        header = _header(scope, b"idempotency-key") if scope["type"] == "http" else None
+        if scope["type"] != "http" or not self._rules.takes(scope["method"], header):
             await self._app(scope, receive, send)
             return
-        answer = self._rules.refusal(key)
+        answer = self._rules.refusal(header)
         if answer is None:
             body = await _read(receive, self._rules.max_body)
-            answer = TOO_LARGE if body is None else await self._once(scope, str(key), body)
+            answer = TOO_LARGE if body is None else await self._once(scope, str(key_in(str(header))), body)
         await _send(answer, send)
 
     async def _once(self, scope: Scope, key: str, body: bytes) -> Answer:

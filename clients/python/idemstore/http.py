@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,19 +40,28 @@ class Rules:
     omit_headers: Sequence[str] = ()
     max_body: int = 1 << 20
 
-    def takes(self, method: str, key: str | None) -> bool:
-        return method in self.methods and (key is not None or self.required)
+    def takes(self, method: str, header: str | None) -> bool:
+        return method in self.methods and (header is not None or self.required)
 
-    def refusal(self, key: str | None) -> Answer | None:
-        if not key:
+    def refusal(self, header: str | None) -> Answer | None:
+        if header is None:
             return problem(400, "the header Idempotency-Key is missing")
-        if len(key.encode()) > 255:
-            return problem(400, "the Idempotency-Key is longer than 255 bytes")
+        if not key_in(header):
+            return problem(400, "the Idempotency-Key is not a string of 1 to 255 characters")
         return None
 
     def stored(self, headers: Headers) -> Headers:
         omitted = {"set-cookie", "date", *(name.lower() for name in self.omit_headers)}
         return [(name, value) for name, value in headers if name.lower() not in omitted]
+
+
+def key_in(header: str) -> str | None:
+    """A string as RFC 8941 writes it, in quotes, or the same without quotes, as most
+    clients send it; None where it is neither."""
+    quoted = re.fullmatch(r'"((?:[ !#-\[\]-~]|\\["\\])+)"', header)
+    bare = re.fullmatch(r"[!#-+\--~]+", header)
+    key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else bare and bare[0]
+    return key if key and len(key) <= 255 else None
 
 
 TOO_LARGE = problem(413, "the body is too large for an idempotent request")
@@ -70,7 +80,7 @@ def answer_of(claim: _Claim) -> Answer:
         if response is None or response.status is None:
             return problem(500, "the request with this Idempotency-Key failed")
         return Answer(
-            response.status, [*_pairs(response.headers), ("idempotency-replayed", "true")], response.body or b""
+            response.status, [*_pairs(response.headers), ("idempotent-replayed", "true")], response.body or b""
         )
     if claim.outcome in ("in_progress", "abandoned"):
         seconds = str(max(1, claim.retry_after_seconds or 0))

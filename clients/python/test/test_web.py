@@ -45,14 +45,17 @@ async def test_idempotency(apool, watcher, key):
         again = await client.post("/pay?tenant=a", content=b"x", headers=headers)
         assert (first.status_code, again.status_code) == (201, 201)
         assert first.content == again.content == b"\x00\\x"
-        assert "idempotency-replayed" not in first.headers and again.headers["idempotency-replayed"] == "true"
+        assert "idempotent-replayed" not in first.headers and again.headers["idempotent-replayed"] == "true"
         assert "set-cookie" in first.headers and "set-cookie" not in again.headers
         assert again.headers["x-kept"] == "yes" and charges(watcher, key) == 1
         assert (await client.post("/pay?tenant=a", content=b"y", headers=headers)).status_code == 422
         assert (await client.post("/pay?tenant=b", content=b"y", headers=headers)).status_code == 201
         assert (await client.post("/pay")).status_code == 400
         assert (await client.post("/pay", content=b"x" * 101, headers=headers)).status_code == 413
-        assert (await client.post("/pay", headers={"Idempotency-Key": "k" * 256})).status_code == 400
+        for malformed in ("k" * 256, "", '"', "a,b", '"a" b'):
+            assert (await client.post("/pay", headers={"Idempotency-Key": malformed})).status_code == 400
+        quoted = await client.post("/pay?tenant=a", content=b"x", headers={"Idempotency-Key": f'"{key}"'})
+        assert quoted.headers["idempotent-replayed"] == "true"
         failed = {"Idempotency-Key": key + "/fails"}
         assert (await client.post("/pay?status=503", headers=failed)).status_code == 503
         assert charges(watcher, key + "/fails") == 0
@@ -119,7 +122,7 @@ def test_django(watcher, key):
     first, again = (post("/pay?tenant=a", "x", key) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.content == again.content == b"\x00\\x"
-    assert "Idempotency-Replayed" not in first and again["Idempotency-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in first and again["Idempotent-Replayed"] == "true"
     assert first.cookies and not again.cookies and again["X-Kept"] == "yes"
     assert charges(watcher, key) == 1
     assert post("/pay?tenant=a", "y", key).status_code == 422

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
 
-from ..http import TOO_LARGE, Answer, NotStored, Rules, answer_of, request_fingerprint
+from ..http import TOO_LARGE, Answer, NotStored, Rules, answer_of, key_in, request_fingerprint
 from ..work import run
 
 
@@ -28,13 +28,13 @@ class IdempotencyMiddleware:
         self._database: str = getattr(settings, "IDEMSTORE_DATABASE", "default")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        key = request.headers.get("Idempotency-Key")
-        if not self._rules.takes(str(request.method), key):
+        header = request.headers.get("Idempotency-Key")
+        if not self._rules.takes(str(request.method), header):
             return self._get_response(request)
-        answer = self._rules.refusal(key)
+        answer = self._rules.refusal(header)
         if answer is None and int(request.headers.get("Content-Length") or 0) > self._rules.max_body:
             answer = TOO_LARGE
-        return _response(answer) if answer else self._once(request, str(key))
+        return _response(answer) if answer else self._once(request, str(key_in(str(header))))
 
     def _once(self, request: HttpRequest, key: str) -> HttpResponse:
         fingerprint = request_fingerprint(
