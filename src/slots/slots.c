@@ -57,7 +57,7 @@ static void find_row(IdemSlots *slots, IdemSlot *slot);
 static void keep_place(IdemSlot *slot, Buffer buffer, OffsetNumber offset);
 static void overwrite(IdemSlots *slots, IdemSlot *slot, TimestampTz expires_at,
 					  const char *state, Size size);
-static bool has_place(const IdemSlots *slots, const IdemSlot *slot, Size size);
+static bool has_place(const IdemSlots *slots, IdemSlot *slot, Size size);
 static void drop_place(IdemSlot *slot);
 static void make_durable(const IdemSlots *slots);
 
@@ -351,16 +351,14 @@ idem_slots_reserve(IdemSlots *slots, IdemSlot *slot, Size size)
 	pfree(state);
 }
 
-/* Is there a row, or the place of one, that is large enough? */
+/* Is there a row, or the place of one, that is large enough?  Looks anew. */
 static bool
-has_place(const IdemSlots *slots, const IdemSlot *slot, Size size)
+has_place(const IdemSlots *slots, IdemSlot *slot, Size size)
 {
-	IdemSlotRow row;
-
 	return BufferIsValid(slot->page) &&
 		idem_slots_page_place(BufferGetPage(slot->page), slot->offset,
-							  RelationGetNumberOfAttributes(slots->rel), &row) &&
-		idem_slots_page_row_room(&row) >= size;
+							  RelationGetNumberOfAttributes(slots->rel), &slot->row) &&
+		idem_slots_page_row_room(&slot->row) >= size;
 }
 
 void
@@ -381,19 +379,21 @@ idem_slots_write(IdemSlots *slots, IdemSlot *slot, TimestampTz expires_at,
 	heap_freetuple(tuple);
 }
 
+/* What has_place has found; of a logged table it is changed in a copy of its page. */
 static void
 overwrite(IdemSlots *slots, IdemSlot *slot, TimestampTz expires_at,
 		  const char *state, Size size)
 {
+	IdemSlotRow row = slot->row;
 	IdemSlotsEdit edit;
-	IdemSlotRow row;
 	Page		page;
 
 	idem_slots_chain_lock(slot->bucket, slot->page);
 	idem_slots_edit_begin(&edit, slots->rel);
 	page = idem_slots_edit_page(&edit, slot->page);
-	(void) idem_slots_page_place(page, slot->offset,
-								 RelationGetNumberOfAttributes(slots->rel), &row);
+	if (page != BufferGetPage(slot->page))
+		(void) idem_slots_page_place(page, slot->offset,
+									 RelationGetNumberOfAttributes(slots->rel), &row);
 	*row.expires_at = expires_at;
 	if (row.state != NULL)
 	{
