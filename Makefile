@@ -16,6 +16,7 @@
 #	make test-python	the Python client: clients/python
 #	make dist-python	its wheel
 #	make test-node		the package for Node.js: clients/node
+#	make dist-node		its tarball
 #	make test-versions	every suite on PostgreSQL 15, 17, 18 and 19
 #	make coverage		which lines of src/ the suites run
 #	make check-arch		the rules on the code itself
@@ -130,6 +131,9 @@ dist-python: deps
 test-node: deps
 	+$(MAKE) --no-print-directory install
 	PG_CONFIG='$(PG_CONFIG)' test/run node
+
+dist-node: deps
+	clients/node/dist $(EXTVERSION)
 
 test-versions:
 	SUITES='$(SUITES)' test/versions $(VERSIONS)

@@ -29,15 +29,13 @@ export class Waiters {
 	async turn(name, longestMs, signal, onServer) {
 		signal?.throwIfAborted();
 		if (!this.#names.has(name) && this.#names.size < this.#most) {
-			const done = onServer();
-			this.#names.set(name, done);
-			try {
-				await done;
-			} finally {
+			const done = onServer().finally(() => {
 				this.#names.delete(name);
 				for (const tell of this.#told)
 					tell();
-			}
+			});
+			this.#names.set(name, done);
+			await ended(done, signal);
 			return true;
 		}
 		await this.#next(longestMs, signal);
@@ -83,4 +81,18 @@ export class Waiters {
 				return true;
 		}
 	}
+}
+
+/**
+ * What the server says, or the signal: not every driver can end a statement.
+ *
+ * @param {Promise<void>} done
+ * @param {AbortSignal | undefined} signal
+ */
+function ended(done, signal) {
+	return new Promise((resolve, reject) => {
+		const onAbort = () => reject(signal?.reason);
+		signal?.addEventListener('abort', onAbort);
+		done.then(resolve, reject).finally(() => signal?.removeEventListener('abort', onAbort));
+	});
 }

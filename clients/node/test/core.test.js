@@ -315,6 +315,24 @@ test('a signal ends a wait, on the server, too', async (t) => {
 	await eventually(async () => await waits() === 0);
 });
 
+test('a signal ends a wait of an executor, which cannot end a statement', async (t) => {
+	const pool = newPool(t);
+	const query = (text, values) => pool.query(text, values).then(({ rows }) => rows);
+	const idemstore = new Idemstore({ query, transaction: assert.fail });
+	const key = newKey();
+	const { fence } = await idemstore.startProcessing(key);
+	const stop = new AbortController();
+	const waiting = errorOf(idemstore.wait(key, { timeoutMs: HOUR, signal: stop.signal }));
+	const closed = errorOf(idemstore.dedupeRegisterOrJoin(key).then(() => idemstore.dedupeWaitFor(key, { timeoutMs: HOUR })));
+	await eventually(async () => await count(pool, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query ~ 'idemstore.(wait|dedupe_wait_for)[(]' AND pid <> pg_backend_pid()") === 2);
+	stop.abort(new Error('enough'));
+	assert.equal((await waiting).message, 'enough');
+	await idemstore.close();
+	assert.match((await closed).message, /closed/);
+	await new Idemstore({ pool }).complete(key, { fence });
+	await new Idemstore({ pool }).dedupeComplete(key, 1);
+});
+
 test('nothing is left after close', async (t) => {
 	const pool = newPool(t, {});
 	const listeners = pool.listenerCount('error');
