@@ -16,8 +16,6 @@ const DEFAULT_LEASE_MS = 300000;
  */
 
 export class Claim {
-	#scope;
-
 	/**
 	 * @param {string} key
 	 * @param {string | undefined} scope
@@ -27,7 +25,7 @@ export class Claim {
 	 */
 	constructor(key, scope, verdict, signal, calls) {
 		this.key = key;
-		this.#scope = scope;
+		this.scope = scope;
 		this.fence = verdict.fence;
 		this.attempt = verdict.attempt;
 		/** How far the former attempt came, and what it left there. */
@@ -45,7 +43,7 @@ export class Claim {
 	 * @param {any} [state]
 	 */
 	checkpoint(recoveryPoint, state) {
-		return this.calls.checkpoint(this.key, recoveryPoint, { state, fence: this.fence, scope: this.#scope });
+		return this.calls.checkpoint(this.key, recoveryPoint, { state, fence: this.fence, scope: this.scope });
 	}
 }
 

@@ -11,7 +11,7 @@ import { idempotencySuite, post, rateLimitSuite } from './web.js';
 async function listen(t, middleware, handler) {
 	const app = express();
 	app.set('env', 'test');
-	app.post('/pay', express.json({ limit: '10mb' }), middleware, handler);
+	app.post('/pay', express.json({ limit: '10mb', strict: false }), middleware, handler);
 	const server = app.listen(0);
 	await once(server, 'listening');
 	t.after(() => (server.closeAllConnections(), new Promise((resolve) => server.close(resolve))));

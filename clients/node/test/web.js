@@ -99,15 +99,17 @@ export function idempotencySuite(serve) {
 				async (call) => ({ ...await paying(key)(call), status: 503 }),
 				async (call) => { await paying(key)(call); throw new Error('wrong'); },
 				async () => { throw new Error('wrong before'); },
+				async () => ({ status: 400, headers: {}, body: 'not so' }),
 				paying(key),
 			];
 			let calls = 0;
-			const url = await serve(t, { idemstore, transaction }, (call) => ways[calls++](call));
+			const storeStatus = (status) => status < 400;
+			const url = await serve(t, { idemstore, transaction, storeStatus }, (call) => ways[calls++](call));
 			const statuses = [];
-			for (let i = 0; i < 5; i++)
-				statuses.push((await post(url, key)).status);
-			assert.deepEqual(statuses, [503, 500, 500, 201, 201]);
-			assert.equal(calls, 4);
+			for (const body of ['1', '1', '1', '1', '2', '2', '1'])
+				statuses.push((await post(url, key, body)).status);
+			assert.deepEqual(statuses, [503, 500, 500, 400, 201, 201, 422]);
+			assert.equal(calls, 5);
 			assert.equal(await charges(pool, key), 1);
 		});
 

@@ -76,7 +76,7 @@ export async function open(rules, which) {
 		result: { outcome: 'started' },
 		session: new Session(claim, () => (wanted.resolve(), begun.promise), async (answer) => {
 			answered.resolve(answer);
-			return ended(rules, done, answer);
+			return ended(rules, claim, done, answer);
 		}),
 	});
 	const finish = async (/** @type {any} */ client) => {
@@ -95,11 +95,12 @@ export async function open(rules, which) {
 
 /**
  * @param {import('./rules.js').Rules<any>} rules
+ * @param {import('../work.js').Claim} claim
  * @param {Promise<Result>} done
  * @param {Answer | undefined} answer
  * @returns {Promise<Answer>}
  */
-async function ended({ storeStatus }, done, answer) {
+async function ended({ idemstore, storeStatus, transaction }, { key, fence, scope }, done, answer) {
 	try {
 		await done;
 	} catch (error) {
@@ -108,6 +109,10 @@ async function ended({ storeStatus }, done, answer) {
 		// What was not to be stored is told as it is, whatever it came of.
 		if (answer && storeStatus(answer.status))
 			throw error;
+		// A refusal did nothing, so the key may come with another body; after an
+		// error nobody knows, and it may not.
+		if (error instanceof NotStored && !transaction && answer && answer.status < 500)
+			await idemstore.release(key, { fence, scope }).catch(() => {});
 	}
 	return /** @type {Answer} */ (answer);
 }
