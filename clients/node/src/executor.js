@@ -1,8 +1,10 @@
 // Where statements go: a pool of pg, or an executor that the caller gives.
+import { createHash } from 'node:crypto';
 import { named } from './errors.js';
 
 /**
- * @typedef {(text: string, values: any[]) => Promise<any[]>} Query gives the rows
+ * @typedef {(text: string, values: any[], isOften?: boolean) => Promise<any[]>} Query
+ *   gives the rows; isOften: worth a prepared statement
  * @typedef {{
  *   query: Query,
  *   transaction: <T>(work: (client: any, query: Query) => Promise<T>) => Promise<T>,
@@ -14,9 +16,33 @@ import { named } from './errors.js';
  * @returns {Executor}
  */
 export function executorOf(pool) {
-	return {
-		query: async (text, values) => (await pool.query(text, values)).rows,
-		transaction: (work) => inTransaction(pool, work),
+	return { query: preparing(pool), transaction: (work) => inTransaction(pool, work) };
+}
+
+/** What a pooler says that gives each transaction another session: nothing was done. */
+const NOT_PREPARED = ['26000', '42P05'];
+
+/**
+ * @param {any} pool
+ * @returns {Query}
+ */
+function preparing(pool) {
+	/** @type {Map<string, string>} */
+	const names = new Map();
+	let isPrepared = true;
+	return async (text, values, isOften) => {
+		if (isOften && isPrepared) {
+			const name = names.get(text) ?? `idemstore_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+			names.set(text, name);
+			try {
+				return (await pool.query({ name, text, values })).rows;
+			} catch (error) {
+				if (!NOT_PREPARED.includes(/** @type {any} */ (error).code))
+					throw error;
+				isPrepared = false;
+			}
+		}
+		return (await pool.query(text, values)).rows;
 	};
 }
 

@@ -45,16 +45,18 @@ export class Idemstore extends Calls {
 		const executor = pool ? executorOf(pool) : /** @type {ExecutorOptions} */ (options);
 		if (typeof executor.query !== 'function')
 			throw new TypeError('a pool, or query and transaction, must be given');
-		super(new Call((text, values) => executor.query(text, values), options.prefix, options.scope));
+		super(new Call((text, values, isOften) => executor.query(text, values, isOften), options.prefix, options.scope));
 		this.#executor = executor;
 		this.#pool = pool;
 		this.#waitPool = waitPool;
 		this.#waitQuery = /** @type {any} */ (options).waitQuery;
 
 		const { gatherMs } = options;
-		const limit = (/** @type {[string, any]} */ [, { quota, perMs, origin } = /** @type {any} */ ({})]) => JSON.stringify([quota, perMs, origin]);
-		this.#acquire = new Gatherer((calls) => super.acquireMany(...many(calls)), limit, gatherMs);
-		this.#consume = new Gatherer((calls) => super.consumeMany(...many(calls)), limit, gatherMs);
+		const limit = (/** @type {[string, import('./calls.js').Taking | undefined]} */ [, { quota, perMs, origin } = /** @type {any} */ ({})]) => JSON.stringify([quota, perMs, origin]);
+		this.#acquire = new Gatherer(
+			async (calls) => (calls.length === 1 ? [await super.acquire(...calls[0])] : super.acquireMany(...many(calls))), limit, gatherMs);
+		this.#consume = new Gatherer(
+			async (calls) => (calls.length === 1 ? [await super.consume(...calls[0])] : super.consumeMany(...many(calls))), limit, gatherMs);
 		this.#cacheGet = new Gatherer((keys) => super.cacheGetMany(keys), () => '', gatherMs);
 	}
 

@@ -74,27 +74,55 @@ export const READ = {
 	bools: { sql: (/** @type {string} */ column) => `array_to_json(${column})::text`, value: (/** @type {any} */ value) => JSON.parse(value) },
 };
 
-const camel = (/** @type {string} */ name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+/** @type {Map<string, string>} the texts that were made already, by function and arguments */
+const texts = new Map();
 
 /**
  * What is undefined is left out, so that the function's own default holds.
  *
- * @param {string} name of the function
+ * @param {string} name of the function, whose columns are always the same
  * @param {Argument[]} given
  * @param {Columns} columns
  */
 export function statement(name, given, columns) {
-	const values = /** @type {any[]} */ ([]);
-	const parameters = [];
-	for (const [argument, kind, value] of given) {
-		if (value === undefined)
-			continue;
-		values.push(SENT[kind].value(value));
-		const parameter = `$${values.length}::${SENT[kind].sql}`;
-		parameters.push(`${argument} => ${kind === 'ms' ? `make_interval(secs => ${parameter})` : parameter}`);
+	const present = given.filter(([, , value]) => value !== undefined);
+	const values = present.map(([, kind, value]) => SENT[kind].value(value));
+	let which = name;
+	for (const [argument] of present)
+		which += ` ${argument}`;
+	let text = texts.get(which);
+	if (text === undefined) {
+		text = textOf(name, present, columns);
+		texts.set(which, text);
 	}
+	return { text, values };
+}
+
+/**
+ * @param {string} name
+ * @param {Argument[]} present
+ * @param {Columns} columns
+ */
+function textOf(name, present, columns) {
+	const parameters = present.map(([argument, kind], i) => {
+		const parameter = `$${i + 1}::${SENT[kind].sql}`;
+		return `${argument} => ${kind === 'ms' ? `make_interval(secs => ${parameter})` : parameter}`;
+	});
 	const selected = Object.entries(columns).map(([column, kind]) => `${READ[kind].sql(column)} AS ${column}`);
-	return { text: `SELECT ${selected} FROM idemstore.${name}(${parameters.join(', ')})`, values };
+	return `SELECT ${selected} FROM idemstore.${name}(${parameters.join(', ')})`;
+}
+
+/** @type {Map<string, string>} */
+const camels = new Map();
+
+/** @param {string} name */
+function camel(name) {
+	let made = camels.get(name);
+	if (made === undefined) {
+		made = name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+		camels.set(name, made);
+	}
+	return made;
 }
 
 /**
@@ -104,6 +132,12 @@ export function statement(name, given, columns) {
  * @param {Columns} columns
  */
 export function read(rows, columns) {
-	return rows.map((row) => Object.fromEntries(
-		Object.entries(columns).map(([column, kind]) => [camel(column), READ[kind].value(row[column])])));
+	const kinds = Object.entries(columns);
+	return rows.map((row) => {
+		/** @type {any} */
+		const made = {};
+		for (const [column, kind] of kinds)
+			made[camel(column)] = READ[kind].value(row[column]);
+		return made;
+	});
 }

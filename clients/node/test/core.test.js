@@ -376,6 +376,20 @@ test('10,000 gathered calls, a tenth of them errors: each gets its own', async (
 	assert.deepEqual(await Promise.all(['k', 'no', 'k', 'no'].map((key) => idemstore.cacheGet(key))), [null, undefined, null, undefined]);
 });
 
+test('a session that has not the prepared statement, as behind a pooler', async (t) => {
+	const { pool, idemstore } = newIdemstore(t, { prefix: `${newKey()}/` }, { max: 1 });
+	const limit = { quota: 3, perMs: HOUR };
+	assert.equal(await idemstore.acquire('r', limit), true);
+	const prepared = () => count(pool, 'SELECT count(*) FROM pg_prepared_statements');
+	assert.equal(await prepared(), 1);
+	await pool.query('DEALLOCATE ALL');
+	const answers = [];
+	for (let i = 0; i < 3; i++)
+		answers.push(await idemstore.acquire('r', limit));
+	assert.deepEqual(answers, [true, true, false]);
+	assert.equal(await prepared(), 0);
+});
+
 test('a value is computed once', async (t) => {
 	const { idemstore } = newIdemstore(t, { prefix: `${newKey()}/` });
 	let computed = 0;

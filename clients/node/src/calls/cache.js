@@ -4,6 +4,17 @@ import { sayable } from './call.js';
 
 export class Cache extends Records {
 	/**
+	 * The value, or undefined for a miss: the JSON null is null, bytes are a Buffer.
+	 *
+	 * @param {string} key
+	 * @returns {Promise<any>}
+	 */
+	async cacheGet(key) {
+		const [{ value, valueBytes }] = await this.cacheGetMany([key]);
+		return valueBytes ?? value;
+	}
+
+	/**
 	 * The values of the keys, in their order; both undefined for a miss.
 	 *
 	 * @param {string[]} keys

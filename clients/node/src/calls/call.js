@@ -1,11 +1,14 @@
 // One call of a function of the extension, whichever it is.
 import { named } from '../errors.js';
-import { read, statement } from '../statement.js';
+import { READ, read, statement } from '../statement.js';
 
 /**
  * @typedef {import('../statement.js').Argument} Argument
  * @typedef {import('../statement.js').Columns} Columns
  */
+
+/** The functions that are called all the time. */
+const OFTEN = new Set(['acquire', 'acquire_many', 'consume', 'consume_many', 'cache_get_many']);
 
 export class Call {
 	/**
@@ -25,13 +28,23 @@ export class Call {
 	 * @param {Columns} columns
 	 * @returns {Promise<any[]>}
 	 */
-	async rows(name, given, columns) {
+	async #ask(name, given, columns) {
 		const { text, values } = statement(name, given, columns);
 		try {
-			return read(await this.query(text, values), columns);
+			return await this.query(text, values, OFTEN.has(name));
 		} catch (error) {
 			throw named(error);
 		}
+	}
+
+	/**
+	 * @param {string} name
+	 * @param {Argument[]} given
+	 * @param {Columns} columns
+	 * @returns {Promise<any[]>}
+	 */
+	async rows(name, given, columns) {
+		return read(await this.#ask(name, given, columns), columns);
 	}
 
 	/**
@@ -39,10 +52,11 @@ export class Call {
 	 *
 	 * @param {string} name
 	 * @param {Argument[]} given
-	 * @param {keyof typeof import('../statement.js').READ} [kind]
+	 * @param {keyof typeof READ} [kind]
 	 */
 	async value(name, given, kind = 'plain') {
-		return Object.values((await this.rows(name, given, { [name]: kind }))[0])[0];
+		const [row] = await this.#ask(name, given, { [name]: kind });
+		return READ[kind].value(row[name]);
 	}
 
 	/** @param {string} name */

@@ -21,6 +21,29 @@ export class Limits extends Dedupe {
 	}
 
 	/**
+	 * Take from the resource's limits; false, and nothing is taken, when one has too
+	 * little left.
+	 *
+	 * @param {string} resource
+	 * @param {import('../calls.js').Taking} [taking]
+	 * @returns {Promise<boolean>}
+	 */
+	acquire(resource, taking) {
+		return this.call.value('acquire', this.#taking(resource, taking));
+	}
+
+	/**
+	 * acquire() with the whole verdict.
+	 *
+	 * @param {string} resource
+	 * @param {import('../calls.js').Taking} [taking]
+	 * @returns {Promise<import('../calls.js').LimitVerdict>}
+	 */
+	async consume(resource, taking) {
+		return (await this.call.rows('consume', this.#taking(resource, taking), LIMIT))[0];
+	}
+
+	/**
 	 * Take from each resource by itself; one answer each, in their order.
 	 *
 	 * @param {string[]} resources
