@@ -32,7 +32,7 @@ my %title_of = (
 	rows => '100 rows of acquire', window => 'Redis, Lua window', log => 'Redis, Lua log', memcached => 'memcached', select1 => 'SELECT 1',
 	nextval => 'nextval', empty => 'empty C function', select => 'SELECT by primary key', insert => 'plain INSERT',
 	postgres => 'rate-limiter-flexible, PostgreSQL', flexible => 'rate-limiter-flexible, Redis',
-	one => 'cache_get, one by one');
+	one => 'cache_get, one by one', single => 'acquire, one by one');
 
 sub family_titles
 {
@@ -271,7 +271,18 @@ sub _ratelimit
 				idemstore => { node => ['idemstore'] },
 				postgres => { node => ['postgres'] },
 				flexible => { node => ['redis'], system => 'redis' } },
-			against => [ [ 'postgres', 3.0 ], [ 'flexible' ] ] });
+			against => [ [ 'postgres', 3.0 ], [ 'flexible' ] ] },
+		{
+			family => 'ratelimit', name => 'gathered', title => 'from Node.js, gathered, 100,000 keys', keys => $resources,
+			loads => [ '1', '100', '1000' ],
+			sides => {
+				idemstore => { node => ['gathered'] },
+				single => { node => ['idemstore'] },
+				postgres => { node => ['postgres'] },
+				flexible => { node => ['redis'], system => 'redis' },
+				window => { node => ['window'], system => 'redis' } },
+			against => [ [ 'postgres', 2.0, 1 ], [ 'postgres', 15.0, 100 ], [ 'flexible', 2.0, 100 ], [ 'flexible', 3.0, 1000 ],
+				[ 'window' ], [ 'single' ] ] });
 }
 
 sub _cache
