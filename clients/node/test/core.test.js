@@ -305,10 +305,10 @@ test('a pool that is exhausted: all end, and each charges once', async (t) => {
 });
 
 test('a signal ends a wait, on the server, too', async (t) => {
-	const { pool, idemstore } = newIdemstore(t);
 	const key = newKey();
+	const { pool, idemstore } = newIdemstore(t, {}, { application_name: key });
 	await idemstore.startProcessing(key);
-	const waits = () => count(pool, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%idemstore.wait(%' AND pid <> pg_backend_pid()");
+	const waits = () => count(pool, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%idemstore.wait(%' AND application_name = $1 AND pid <> pg_backend_pid()", key);
 	const stop = new AbortController();
 	const first = errorOf(idemstore.startProcessing(key, { waitMs: HOUR, signal: stop.signal }));
 	const second = errorOf(idemstore.startProcessing(key, { waitMs: HOUR, signal: stop.signal }));
@@ -320,15 +320,15 @@ test('a signal ends a wait, on the server, too', async (t) => {
 });
 
 test('a signal ends a wait of an executor, which cannot end a statement', async (t) => {
-	const pool = newPool(t);
+	const key = newKey();
+	const pool = newPool(t, { application_name: key });
 	const query = (text, values) => pool.query(text, values).then(({ rows }) => rows);
 	const idemstore = new Idemstore({ query, transaction: assert.fail });
-	const key = newKey();
 	const { fence } = await idemstore.startProcessing(key);
 	const stop = new AbortController();
 	const waiting = errorOf(idemstore.wait(key, { timeoutMs: HOUR, signal: stop.signal }));
 	const closed = errorOf(idemstore.dedupeRegisterOrJoin(key).then(() => idemstore.dedupeWaitFor(key, { timeoutMs: HOUR })));
-	await eventually(async () => await count(pool, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query ~ 'idemstore.(wait|dedupe_wait_for)[(]' AND pid <> pg_backend_pid()") === 2);
+	await eventually(async () => await count(pool, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query ~ 'idemstore.(wait|dedupe_wait_for)[(]' AND application_name = $1 AND pid <> pg_backend_pid()", key) === 2);
 	stop.abort(new Error('enough'));
 	assert.equal((await waiting).message, 'enough');
 	await idemstore.close();
@@ -338,13 +338,13 @@ test('a signal ends a wait of an executor, which cannot end a statement', async 
 });
 
 test('nothing is left after close', async (t) => {
-	const pool = newPool(t, {});
+	const key = newKey();
+	const pool = newPool(t, { application_name: key });
 	const listeners = pool.listenerCount('error');
 	const idemstore = new Idemstore({ pool });
-	const key = newKey();
 	await idemstore.startProcessing(key);
 	const waiting = errorOf(idemstore.startProcessing(key, { waitMs: HOUR }));
-	const others = () => count(pool, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND query LIKE '%idemstore.wait(%' AND pid <> pg_backend_pid()");
+	const others = () => count(pool, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND query LIKE '%idemstore.wait(%' AND application_name = $1 AND pid <> pg_backend_pid()", key);
 	await eventually(async () => await others() === 1);
 	await idemstore.close();
 	assert.match((await waiting).message, /closed/);
