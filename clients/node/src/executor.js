@@ -102,7 +102,15 @@ export function abortable(pool, canceller, signal) {
 			return (await pool.query(text, values)).rows;
 		signal.throwIfAborted();
 		const client = await pool.connect();
-		const cancel = () => canceller.query('SELECT pg_cancel_backend($1)', [client.processID]).catch(() => {});
+		let isOver = false;
+		// Again and again: one that comes while the server reads the rest of the
+		// statement is ignored.
+		const cancel = async () => {
+			while (!isOver) {
+				await canceller.query('SELECT pg_cancel_backend($1)', [client.processID]).catch(() => {});
+				await new Promise((resolve) => setTimeout(resolve, 20));
+			}
+		};
 		let cancelled;
 		const onAbort = () => { cancelled = cancel(); };
 		try {
@@ -113,6 +121,7 @@ export function abortable(pool, canceller, signal) {
 			throw signal.aborted ? signal.reason : error;
 		} finally {
 			signal.removeEventListener('abort', onAbort);
+			isOver = true;
 			// The cancel must not meet who has the connection next.
 			await cancelled;
 			client.release();
