@@ -159,8 +159,11 @@ sub make_former
 	my @tables = @_;
 	my %files = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } @tables;
 
+	# Checksums are on by default from 18, and these pages would fail theirs.
+	my $has_checksums = $node->safe_psql('postgres', 'SHOW data_checksums') eq 'on';
 	$node->safe_psql('postgres', 'CHECKPOINT');
 	$node->stop;
+	system_or_bail('pg_checksums', '--disable', '-D', $node->data_dir) if $has_checksums;
 	foreach my $file (values %files)
 	{
 		my $content = slurp_file($file);

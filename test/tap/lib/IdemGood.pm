@@ -81,6 +81,7 @@ my %arguments = (
 	set_nx => "'KEY new', 'value'",
 	set_rate_limit => "'KEY', 7, '1 hour', 'token_bucket', 9",
 	set_value => "'KEY', 'value'",
+	shard => "'KEY', 4",
 	start_processing => "'KEY new', 'print', unique_fingerprint => true",
 	stats_backlog_since => "'cache', '2026-01-01'",
 	stats_counts => '',
