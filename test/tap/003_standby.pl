@@ -36,7 +36,7 @@ $owner->ask("SELECT idemstore.start_processing('expired', ttl => '0'), idemstore
 $primary->wait_for_catchup($standby);
 
 # What only reads: of records, and of tables that come unlogged.
-my @readers = ("fingerprint('{}')", "get('k')", "lookup('k')", "get_value('k')", "get_value_text('k')", "wait('k')",
+my @readers = ("fingerprint('{}')", "shard('k', 4)", "get('k')", "lookup('k')", "get_value('k')", "get_value_text('k')", "wait('k')",
 	'expiry_job()', "stats_sizes('cache')", 'in_flight_claims()',
 	'stats_counts()', "stats_table('cache')",
 	(map { "stats_$_('cache', now())" } qw(live expired oldest_in_progress backlog_since)),
