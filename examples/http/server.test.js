@@ -60,7 +60,8 @@ async function startService(environment = {}) {
 	})
 	children.add(child)
 	const exit = once(child, 'exit')
-	const [line] = await once(createInterface(child.stdout), 'line')
+	const ended = exit.then(() => { throw new Error('the service ended before it listened') })
+	const [line] = await Promise.race([once(createInterface(child.stdout), 'line'), ended])
 	return { child, exit, url: `http://127.0.0.1:${/\d+$/.exec(line)[0]}` }
 }
 
