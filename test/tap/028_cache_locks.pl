@@ -27,7 +27,7 @@ sub sql
 	return $node->safe_psql('postgres', $query);
 }
 
-is(sql('SHOW max_locks_per_transaction'), '64', 'as the server comes');
+is(sql('SHOW max_locks_per_transaction'), $node->pg_version->major < 19 ? '64' : '128', 'as the server comes');
 
 # Every way to work on many names in one transaction; the session's number keeps them
 # apart, so that nobody waits for a row.
