@@ -2,7 +2,8 @@
 #
 # pg_repack of a database: passed --exclude-extension=idemstore, it does all the
 # rest. Without that it puts a trigger on the tables, and the calls that this
-# stops name it, while it is at work and after it was killed.
+# stops name it, while it is at work and after it was killed. From PostgreSQL 19 on
+# REPACK (CONCURRENTLY) shrinks the records under calls.
 #
 use strict;
 use warnings;
@@ -13,10 +14,11 @@ use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('main');
+my $node = new_node('main', 'wal_level = replica');
 my $program = $node->config_data('--bindir') . '/pg_repack';
 my $call = "SELECT outcome FROM idemstore.start_processing('k')";
 
+check_repack_concurrently() if $node->pg_version->major >= 19;
 unless (-x $program)
 {
 	pass('Debian has no pg_repack for this PostgreSQL yet');
@@ -27,12 +29,7 @@ $node->safe_psql('postgres', 'CREATE EXTENSION pg_repack; CREATE TABLE mine AS S
 my @repack = ($program, '--host', $node->host, '--port', $node->port, '--no-order', 'postgres');
 
 # Under calls, by the way that the manual gives.
-my $storm = start_storm($node, [ '--client=4', '--jobs=1', '--transactions=500', '--define=i=0' ], "
-	\\set i :i + 1
-	SELECT idemstore.start_processing('k' || :i || ' ' || :client_id);
-	SELECT idemstore.complete('k' || :i || ' ' || :client_id, 200);
-	SELECT idemstore.cache_set('c' || :i, '1'), idemstore.dedupe_register('j' || :i);
-	SELECT idemstore.acquire('r', quota => 1000000, per => '1 day');\n" => 1);
+my $storm = start_calls();
 my $file = $node->safe_psql('postgres', "SELECT pg_relation_filenode('mine')");
 my ($output, $errors) = run_command([ @repack, '--exclude-extension=idemstore' ]);
 unlike($errors, qr/ERROR|WARNING/, 'pg_repack without our tables has nothing to complain of');
@@ -61,6 +58,34 @@ is($node->safe_psql('postgres', $call), 'started', 'and then calls work');
 $older->quit;
 
 done_testing();
+
+sub start_calls
+{
+	return start_storm($node, [ '--client=4', '--jobs=1', '--transactions=500', '--define=i=0' ], "
+		\\set i :i + 1
+		SELECT idemstore.start_processing('k' || :i || ' ' || :client_id);
+		SELECT idemstore.complete('k' || :i || ' ' || :client_id, 200);
+		SELECT idemstore.cache_set('c' || :i, '1'), idemstore.dedupe_register('j' || :i);
+		SELECT idemstore.acquire('r', quota => 1000000, per => '1 day');\n" => 1);
+}
+
+sub check_repack_concurrently
+{
+	my $size = "SELECT pg_relation_size('idemstore.idempotency_records')";
+
+	$node->safe_psql('postgres', "SELECT count(idemstore.set_nx('old ' || i, repeat('x', 500))) FROM generate_series(1, 20000) AS i");
+	$node->safe_psql('postgres', "SELECT count(idemstore.forget('old ' || i)) FROM generate_series(1, 19000) AS i");
+	my $before = $node->safe_psql('postgres', $size);
+	my $storm = start_calls();
+	$node->safe_psql('postgres', 'REPACK (CONCURRENTLY) idemstore.idempotency_records') foreach 1 .. 3;
+	ok(finish_storm($storm), 'REPACK (CONCURRENTLY) stops no call');
+	cmp_ok($node->safe_psql('postgres', $size), '<', $before / 2, 'and shrinks the records');
+	is( $node->safe_psql('postgres', "SELECT count(*) FILTER (WHERE key LIKE 'old%'), count(*) FILTER (WHERE key LIKE 'k%' AND status = 'complete') FROM idemstore.idempotency_records"),
+		'1000|2000', 'and loses none');
+	check_table($node, 'after REPACK');
+	$node->safe_psql('postgres', "SELECT count(idemstore.forget(key)) FROM idemstore.idempotency_records");
+	return;
+}
 
 sub refusal
 {
