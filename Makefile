@@ -9,6 +9,8 @@
 #	make test-asan		the same with the address sanitizer, on PostgreSQL 17
 #	make test-valgrind	pg_regress in a server under valgrind
 #	make test-cassert	the suites on a server with its own assertions on
+#	make check-warnings	gcc and clang, for which a warning is an error
+#	make test-compilers	some suites on the builds of clang, of -O3 and of LTO
 #	make test-model		the model checker: DURATION=600 SEED=7
 #	make test-model-selftest	does it see a protection that is gone?
 #	make test-go		the Go client: clients/go
@@ -147,6 +149,20 @@ endef
 # The arch suite looks at what is shipped.
 RUN_SUITES = PG_CONFIG='$(PG_CONFIG)' test/run unit regress isolation pgtap tap
 
+# what clang says of the server's own flags and headers
+NOT_OURS = -Wno-ignored-optimization-argument -Wno-unknown-warning-option -Wno-unused-command-line-argument \
+	-Wno-compound-token-split-by-macro -Wno-ignored-attributes
+CLANG = CC=$(or $(shell command -v clang),clang-14) COPT='-Werror $(NOT_OURS)'
+check-warnings: deps
+	+$(MAKE) --no-print-directory with_llvm=no $(CLANG) all
+	+$(MAKE) --no-print-directory with_llvm=no COPT=-Werror all
+
+SOME_SUITES = PG_CONFIG='$(PG_CONFIG)' test/run unit regress isolation pgtap
+test-compilers: deps
+	$(call with_build,$(CLANG),$(SOME_SUITES))
+	$(call with_build,COPT='-O3 -Werror',$(SOME_SUITES))
+	$(call with_build,COPT='-flto=auto -Werror',$(SOME_SUITES))
+
 test-assert: deps
 	$(call with_build,ASSERT=1,$(RUN_SUITES))
 
@@ -221,6 +237,7 @@ force:
 
 .PHONY: deps test test-model test-model-selftest test-assert test-ubsan test-asan test-asan-here test-valgrind test-cassert test-versions coverage quickstart check-arch format docs force
 .PHONY: bench bench-quick bench-publish
+.PHONY: check-warnings test-compilers
 .PHONY: test-go dist-go
 .PHONY: test-python dist-python
 .PHONY: test-node dist-node
