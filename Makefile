@@ -152,14 +152,14 @@ RUN_SUITES = PG_CONFIG='$(PG_CONFIG)' test/run unit regress isolation pgtap tap
 # what clang says of the server's own flags and headers
 NOT_OURS = -Wno-ignored-optimization-argument -Wno-unknown-warning-option -Wno-unused-command-line-argument \
 	-Wno-compound-token-split-by-macro -Wno-ignored-attributes
-CLANG = CC=$(or $(shell command -v clang),clang-14) COPT='-Werror $(NOT_OURS)'
+BY_CLANG = CC=$(or $(shell command -v clang),clang-14) COPT='-Werror $(NOT_OURS)'
 check-warnings: deps
-	+$(MAKE) --no-print-directory with_llvm=no $(CLANG) all
+	+$(MAKE) --no-print-directory with_llvm=no $(BY_CLANG) all
 	+$(MAKE) --no-print-directory with_llvm=no COPT=-Werror all
 
 SOME_SUITES = PG_CONFIG='$(PG_CONFIG)' test/run unit regress isolation pgtap
 test-compilers: deps
-	$(call with_build,$(CLANG),$(SOME_SUITES))
+	$(call with_build,$(BY_CLANG),$(SOME_SUITES))
 	$(call with_build,COPT='-O3 -Werror',$(SOME_SUITES))
 	$(call with_build,COPT='-flto=auto -Werror',$(SOME_SUITES))
 
