@@ -161,10 +161,10 @@ foreach my $disturbance ('cancel', 'kill', 'immediate')
 		}
 		elsif ($round == 0 && $node->safe_psql('postgres', 'SELECT count(*) FROM done') > $moment)
 		{
-			$round++;
 			if ($disturbance eq 'kill')
 			{
-				my $victim = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query LIKE '%logged%' AND pid <> pg_backend_pid() LIMIT 1");
+				# none, when all are between two statements: soon there is one again
+				my $victim = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query LIKE '%logged%' AND pid <> pg_backend_pid() LIMIT 1") || next;
 				kill('KILL', $victim);
 				$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
 			}
@@ -173,6 +173,7 @@ foreach my $disturbance ('cancel', 'kill', 'immediate')
 				$node->stop('immediate');
 				$node->start;
 			}
+			$round++;
 		}
 	}
 	$_->{run}->finish foreach @sessions;
