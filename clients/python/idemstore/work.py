@@ -40,7 +40,7 @@ class _Claim:
         self.recovery_point = verdict.recovery_point
         self.state = verdict.state
         self.is_final = verdict.outcome != "started"
-        self._fence = verdict.fence
+        self._verdict = verdict
 
     @property
     def is_owner(self) -> bool:
@@ -49,9 +49,9 @@ class _Claim:
 
     @property
     def fence(self) -> int:
-        if self._fence is None:
+        if self._verdict.fence is None:
             raise NotCompletedError(f"the outcome is {self.outcome}: there is no claim")
-        return self._fence
+        return self._verdict.fence
 
     def _completing(self, status: int | None, headers: Headers, body: Body, ttl: Duration) -> calls.Call[bool]:
         return calls.complete(self.key, status, headers, body, self.fence, self.scope, ttl)
@@ -88,19 +88,19 @@ class Claim(_Claim):
 
     def __init__(self, connection: Any, key: str | UUID, scope: str, verdict: Verdict) -> None:
         super().__init__(key, scope, verdict)
-        self._connection = connection
+        self.connection = connection
 
     def complete(
         self, status: int | None = None, headers: Headers = None, body: Body = None, ttl: Duration = None
     ) -> bool:
         """Store the response; it commits with the work."""
-        changed = call(self._connection, self._completing(status, headers, body, ttl))
+        changed = call(self.connection, self._completing(status, headers, body, ttl))
         self._completed(status, headers, body)
         return changed
 
     def fail(self, error: Any = None, retryable: bool = False, response: Response = Response()) -> bool:
         """End the attempt, for good or to be tried again."""
-        changed = call(self._connection, self._failing(error, retryable, response))
+        changed = call(self.connection, self._failing(error, retryable, response))
         self.is_final = True
         return changed
 
@@ -110,19 +110,19 @@ class AsyncClaim(_Claim):
 
     def __init__(self, connection: Any, key: str | UUID, scope: str, verdict: Verdict) -> None:
         super().__init__(key, scope, verdict)
-        self._connection = connection
+        self.connection = connection
 
     async def complete(
         self, status: int | None = None, headers: Headers = None, body: Body = None, ttl: Duration = None
     ) -> bool:
         """Store the response; it commits with the work."""
-        changed = await acall(self._connection, self._completing(status, headers, body, ttl))
+        changed = await acall(self.connection, self._completing(status, headers, body, ttl))
         self._completed(status, headers, body)
         return changed
 
     async def fail(self, error: Any = None, retryable: bool = False, response: Response = Response()) -> bool:
         """End the attempt, for good or to be tried again."""
-        changed = await acall(self._connection, self._failing(error, retryable, response))
+        changed = await acall(self.connection, self._failing(error, retryable, response))
         self.is_final = True
         return changed
 
@@ -178,10 +178,10 @@ class OutsideClaim(_Claim):
 
     @contextmanager
     def finish(self) -> Iterator[Claim]:
-        """A transaction for the business rows and the response: yields a claim with
-        complete() whose .connection is the transaction's."""
+        """A transaction for the business rows and the response: yields a claim whose
+        connection and complete() are in it."""
         with lent(self._connect) as connection, transaction(connection):
-            finishing = FinishingClaim(connection, self)
+            finishing = Claim(connection, self.key, self.scope, self._verdict)
             yield finishing
             finishing._check()
         self.is_final = True
@@ -198,28 +198,6 @@ class OutsideClaim(_Claim):
                 return
             except Exception:
                 continue
-
-
-class FinishingClaim(Claim):
-    """A Claim that ends run_outside(), on the connection of its transaction."""
-
-    def __init__(self, connection: Any, outside: _Claim) -> None:
-        super().__init__(connection, outside.key, outside.scope, _verdict_of(outside))
-        self.connection = connection
-
-
-class AsyncFinishingClaim(AsyncClaim):
-    """FinishingClaim for an async connection."""
-
-    def __init__(self, connection: Any, outside: _Claim) -> None:
-        super().__init__(connection, outside.key, outside.scope, _verdict_of(outside))
-        self.connection = connection
-
-
-def _verdict_of(claim: _Claim) -> Verdict:
-    return Verdict(
-        claim.outcome, claim.fence, claim.attempt, None, None, None, None, claim.recovery_point, claim.state
-    )
 
 
 @contextmanager
@@ -282,7 +260,7 @@ class AsyncOutsideClaim(_Claim):
     async def finish(self) -> AsyncIterator[AsyncClaim]:
         """As OutsideClaim.finish()."""
         async with alent(self._connect) as connection, atransaction(connection):
-            finishing = AsyncFinishingClaim(connection, self)
+            finishing = AsyncClaim(connection, self.key, self.scope, self._verdict)
             yield finishing
             finishing._check()
         self.is_final = True
