@@ -27,7 +27,7 @@
 #	make dist		the zip for PGXN, from the last commit
 #	make test-image		build and try the container image
 #	make bench		side by side with Redis and others: bench/results/
-#	make bench-quick	the same in less than five minutes, and rougher
+#	make bench-quick	the same in some minutes, and rougher
 #	make bench-publish	make the last full run bench/report.md and its plots
 #	make docs		the manual as a site, in site/
 #
