@@ -1,13 +1,8 @@
 // What the tests of the stores share. A test has names of its own, so that
 // they need no clean database.
-import pg from 'pg';
+import { newPool } from '../support.js';
 
-/** A pool that ends with the test. */
-export function newPool(t, options) {
-	const pool = new pg.Pool(options);
-	t.after(() => pool.end());
-	return pool;
-}
+export { errorOf, newPool } from '../support.js';
 
 /**
  * A pool of one connection, in which time stands still.
@@ -29,16 +24,6 @@ export async function newClock(t) {
 export function closing(t, store) {
 	t.after(() => store.close());
 	return store;
-}
-
-/** What a call threw. */
-export async function errorOf(promise) {
-	try {
-		await promise;
-	} catch (error) {
-		return error;
-	}
-	throw new Error('nothing was thrown');
 }
 
 /** A role's pool that has one level of privileges. */
